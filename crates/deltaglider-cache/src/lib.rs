@@ -1,0 +1,1 @@
+//! The sealed reference cache of DeltaGlider, on disk or in memory.

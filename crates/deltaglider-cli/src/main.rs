@@ -1,0 +1,3 @@
+//! The command `deltaglider`.
+
+fn main() {}

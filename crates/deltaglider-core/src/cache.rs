@@ -1,0 +1,241 @@
+//! The port to the reference cache: references are kept locally so that they are not fetched again.
+
+use std::fmt::{self, Debug};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+
+use crate::{RandomAccess, Sha256};
+
+/// In which shape a reference is kept.
+///
+/// A codec that has to prepare a reference before it can use it keeps the prepared form, so that the work is done once.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Form(&'static str);
+
+impl Form {
+    /// The reference as it is stored.
+    pub const STORED: Form = Form("stored");
+
+    /// A prepared form, named with its version: `expanded/1`.
+    #[must_use]
+    pub const fn prepared(name_and_version: &'static str) -> Self {
+        Self(name_and_version)
+    }
+
+    /// The form's name.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Names an entry: the digest of the reference's plaintext and the form in which it is kept. Nothing under it ever goes stale.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CacheKey {
+    /// Digest of the reference as it is stored.
+    pub digest: Sha256,
+    /// The form that is kept.
+    pub form: Form,
+}
+
+impl CacheKey {
+    /// The reference as it is stored.
+    #[must_use]
+    pub fn stored(digest: Sha256) -> Self {
+        Self { digest, form: Form::STORED }
+    }
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub enum Lookup {
+    /// The entry, opened; it stays readable whatever happens to the cache.
+    Hit(Arc<dyn RandomAccess>),
+    /// Nothing, and the caller is the one to fetch it. Others who look it up wait, for a bounded time, until the claim is dropped.
+    Miss(Claim),
+}
+
+/// The duty to fetch an entry, given to one at a time; dropping it wakes the next.
+pub struct Claim(#[expect(dead_code, reason = "held for its drop")] Option<Box<dyn Send + Sync>>);
+
+impl Claim {
+    /// A claim that releases `guard` when it is dropped.
+    #[must_use]
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+
+    /// A claim that keeps nobody waiting.
+    #[must_use]
+    pub fn unshared() -> Self {
+        Self(None)
+    }
+}
+
+impl Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claim")
+    }
+}
+
+/// A cache of references.
+///
+/// Contract, each line a test of the conformance suite:
+/// - What was inserted is found until it is evicted, pruned, cleared or outlived, and reads back byte for byte.
+/// - What a lookup handed out stays readable after `evict`, `prune` and `clear`.
+/// - Everything kept is encrypted and authenticated; what fails its check is dropped and is a miss, never wrong bytes.
+/// - An insert that began before a `clear` brings nothing back after it.
+/// - One lookup at a time is told to fetch; the others wait until it is done, or for a bounded time.
+/// - An entry larger than the budget is refused with [`CacheError::TooLarge`], and nothing else is evicted for it.
+/// - `lookups = hits + misses` in [`CacheStats`].
+#[async_trait]
+pub trait ReferenceCache: Debug + Send + Sync + 'static {
+    /// Looks an entry up, waiting while somebody else fetches it.
+    async fn lookup(&self, entry: &CacheKey) -> Result<Lookup, CacheError>;
+
+    /// Keeps an entry and opens it.
+    async fn insert(
+        &self,
+        entry: &CacheKey,
+        content: Arc<dyn RandomAccess>,
+    ) -> Result<Arc<dyn RandomAccess>, CacheError>;
+
+    /// Removes an entry; says whether there was one.
+    async fn evict(&self, entry: &CacheKey) -> Result<bool, CacheError>;
+
+    /// Removes what a policy no longer wants.
+    async fn prune(&self, policy: &PrunePolicy) -> Result<Freed, CacheError>;
+
+    /// Removes everything; with an ephemeral key, replaces the key as well.
+    async fn clear(&self) -> Result<Freed, CacheError>;
+
+    /// Puts every entry that the key ring can open under the ring's primary key.
+    async fn rewrap(&self) -> Result<Rewrapped, CacheError>;
+
+    /// Removes every entry that was sealed under a key of this id.
+    async fn purge_key(&self, key_id: crate::keys::KeyId) -> Result<Freed, CacheError>;
+
+    /// Ends the cache: an ephemeral one removes what it kept, a persistent one stays.
+    async fn close(&self) -> Result<(), CacheError>;
+
+    /// Counts since the cache was opened, and what it holds now.
+    fn stats(&self) -> CacheStats;
+}
+
+/// Which entries to remove.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrunePolicy {
+    /// Down to this many bytes, the least recently used first.
+    pub max_bytes: Option<u64>,
+    /// Those not used for this long.
+    pub max_idle: Option<Duration>,
+}
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Entries removed.
+    pub entries: u64,
+    /// Bytes freed.
+    pub bytes: u64,
+    /// Entries that could not be removed.
+    pub failed: u64,
+}
+
+/// What a rewrap did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// Entries now under the primary key that were not before.
+    pub rewrapped: u64,
+    /// Entries that were under it already.
+    pub current: u64,
+    /// Entries whose key is not in the ring.
+    pub unknown: u64,
+    /// Entries that could not be rewrapped.
+    pub failed: u64,
+}
+
+/// What a cache did since it was opened, and what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Name of the backend: `filesystem`, `memory`.
+    pub backend: &'static str,
+    /// Entries held.
+    pub entries: u64,
+    /// Bytes held, as the backend counts them.
+    pub bytes: u64,
+    /// The byte budget.
+    pub limit: u64,
+    /// Lookups that found their entry.
+    pub hits: u64,
+    /// Lookups that did not.
+    pub misses: u64,
+    /// Hits that waited for somebody else's fetch.
+    pub coalesced: u64,
+    /// Entries evicted to stay inside the byte budget.
+    pub evicted_for_budget: u64,
+    /// Entries evicted to keep the floor of free space.
+    pub evicted_for_space: u64,
+    /// Entries evicted since nobody used them for too long.
+    pub evicted_for_age: u64,
+    /// Inserts that went on without the cache.
+    pub bypasses: u64,
+    /// Entries that failed their check and were dropped.
+    pub corruptions: u64,
+    /// Lookups that met an entry whose key is not in the ring.
+    pub unknown_keys: u64,
+    /// Entries put under a new key.
+    pub rewraps: u64,
+    /// When the entry that was used longest ago was last used.
+    pub oldest_use: Option<SystemTime>,
+    /// Id of the primary key.
+    pub key_id: Option<crate::keys::KeyId>,
+    /// Since when the primary key is known.
+    pub key_since: Option<SystemTime>,
+    /// Where the entries lie, on disk.
+    pub path: Option<PathBuf>,
+}
+
+/// What goes wrong in a cache. Only the first three are ever a user's trouble; the rest is logged, counted and gone around.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// The directory cannot be trusted.
+    #[error("the cache directory {} cannot be used: {reason}", path.display())]
+    InsecureDirectory {
+        /// Which directory.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// The key is not to be had.
+    #[error("no key for the cache")]
+    Key(#[from] crate::keys::KeyError),
+    /// The cache was closed.
+    #[error("the cache is closed")]
+    Closed,
+    /// Larger than the whole budget.
+    #[error("{size} bytes do not fit into a cache of {limit}")]
+    TooLarge {
+        /// Size of the entry in bytes.
+        size: u64,
+        /// The byte budget.
+        limit: u64,
+    },
+    /// No space is left on the device.
+    #[error("no space left for the cache")]
+    NoSpace,
+    /// The device fails.
+    #[error("the cache cannot be read or written")]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,111 @@
+//! The port to the delta codecs. `zstd` lives here; further formats come in beside it.
+
+pub mod zstd;
+
+use std::fmt::{self, Debug, Display};
+use std::io::{Read, Write};
+
+use crate::RandomAccess;
+
+/// Names a codec in the stored record of every delta; never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CodecId(&'static str);
+
+impl CodecId {
+    /// Concatenated zstd frames with the reference as prefix.
+    pub const ZSTD: CodecId = CodecId("zstd");
+    /// RFC 3284 as xdelta3 writes it; also what a record without a codec means.
+    pub const VCDIFF: CodecId = CodecId("vcdiff");
+
+    /// An id of a further codec.
+    #[must_use]
+    pub const fn new(id: &'static str) -> Self {
+        Self(id)
+    }
+
+    /// The id as it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl Display for CodecId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Debug for CodecId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Makes deltas and gives the targets back. Synchronous: the engine runs it on the blocking pool.
+///
+/// Contract, each line a test of the conformance suite:
+/// - `decode` of what `encode` wrote, with the same reference, gives the target byte for byte, an empty one too.
+/// - `encode` writes the same delta for the same input.
+/// - `decode` writes at most `limits.target_size` bytes, and never panics, whatever the delta holds.
+/// - With another reference, `decode` fails or gives other bytes; the caller compares digests.
+/// - Both stay inside `limits.memory`, or fail with [`CodecError::Memory`] before they begin.
+/// - An error of `delta.write` or `target.write` ends the call with it.
+pub trait DeltaCodec: Debug + Send + Sync + 'static {
+    /// The codec's name in the stored record.
+    fn id(&self) -> CodecId;
+
+    /// Bytes of memory that encoding and decoding again take at most, besides what reference and target hold already;
+    /// `None` where no setting of the codec fits into `limit`.
+    fn memory(&self, reference_size: u64, target_size: u64, limit: u64) -> Option<u64>;
+
+    /// Writes a delta that gives `target` from `reference`.
+    fn encode(
+        &self,
+        reference: &dyn RandomAccess,
+        target: &dyn RandomAccess,
+        delta: &mut dyn Write,
+        limits: &CodecLimits,
+    ) -> Result<(), CodecError>;
+
+    /// Writes the target that `delta` gives from `reference`.
+    fn decode(
+        &self,
+        reference: &dyn RandomAccess,
+        delta: &mut dyn Read,
+        target: &mut dyn Write,
+        limits: &CodecLimits,
+    ) -> Result<(), CodecError>;
+}
+
+/// Bounds of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodecLimits {
+    /// Bytes of memory to use at most.
+    pub memory: u64,
+    /// Recorded size of the target: nothing is written past it.
+    pub target_size: u64,
+}
+
+/// What goes wrong in a codec.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The delta is damaged, or was made against another reference.
+    #[error("the delta is damaged: {0}")]
+    Damaged(String),
+    /// The delta gives more than the recorded size.
+    #[error("the delta gives more than the recorded {0} bytes")]
+    TooLong(u64),
+    /// More memory is needed than may be used.
+    #[error("{needed} bytes of memory are needed and {limit} may be used; allow more with --memory or DG_MEMORY")]
+    Memory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// Reading or writing failed.
+    #[error("reading or writing failed")]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,1 @@
+//! DeltaGlider's object store on Amazon S3 and compatible servers.

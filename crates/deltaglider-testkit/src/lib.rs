@@ -1,0 +1,1 @@
+//! Conformance suites, fault and counting stores, and an S3 server in the process.

@@ -1,0 +1,1 @@
+//! Tests of the whole: the binary, the client and real servers.
