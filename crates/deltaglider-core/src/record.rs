@@ -1,1 +1,438 @@
-//! To come.
+//! The stored record of an object: its metadata as types. The only place where the names of the stored fields are.
+//!
+//! Four generations of writers are read: each field is looked up as `dg-x-y` and, for the oldest, as `x-y`; `_` counts as `-`, since
+//! some stores turn one into the other. What is written is what all of those readers understand.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::codec::CodecId;
+use crate::store::{ETag, Metadata, ObjectHead};
+use crate::{ContentDigest, Location, Md5, Sha256};
+
+/// What user metadata may hold at S3, names and values together, in bytes.
+pub const MAX_METADATA_BYTES: usize = 2048;
+
+const TOOL: &str = concat!("deltaglider/", env!("CARGO_PKG_VERSION"));
+const USER_PREFIX: &str = "user-";
+const NAME_ESCAPES: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
+
+/// Fields of ours that the oldest writers stored without a prefix.
+const BARE_FIELDS: &[&str] = &[
+    "tool",
+    "original-name",
+    "source-name",
+    "file-sha256",
+    "file-size",
+    "created-at",
+    "ref-key",
+    "ref-sha256",
+    "delta-size",
+    "delta-cmd",
+    "note",
+    "compression",
+];
+
+/// What a stored object is, by its metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The reference of a delta space.
+    Reference(ContentRecord),
+    /// A delta.
+    Delta(DeltaRecord),
+    /// An object stored whole by us or by the earlier tool.
+    Whole(ContentRecord),
+    /// An object without our metadata.
+    Foreign,
+}
+
+/// The content that an object stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentRecord {
+    /// Digest of the content; absent in damaged records only.
+    pub sha256: Option<Sha256>,
+    /// Length of the content in bytes, where it is recorded.
+    pub size: Option<u64>,
+    /// The logical entity tag, where it is recorded.
+    pub md5: Option<Md5>,
+    /// When it was stored, as its writer's clock said.
+    pub created: Option<SystemTime>,
+}
+
+/// A delta and what it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeltaRecord {
+    /// The content that the delta gives.
+    pub content: ContentRecord,
+    /// Name of the codec.
+    pub codec: String,
+    /// Digest of the reference.
+    pub reference_sha256: Option<Sha256>,
+    /// Full key of the reference when the delta was written; buckets get copied, so it comes after the space's own.
+    pub reference_key: Option<String>,
+}
+
+/// A record that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// Encrypted by a client whose key we do not have.
+    #[error("it was encrypted by the client that stored it (dg-encrypted), and this client has no key for it")]
+    Encrypted,
+    /// A field that is needed is missing or no value of its kind.
+    #[error("its stored record lacks a usable `{0}`")]
+    Field(&'static str),
+}
+
+impl Record {
+    /// Reads the record of a stored object.
+    pub fn read(metadata: &Metadata) -> Result<Self, RecordError> {
+        let fields = Fields::of(metadata);
+        if !fields.ours {
+            return Ok(Self::Foreign);
+        }
+        if fields.get("encrypted").is_some() {
+            return Err(RecordError::Encrypted);
+        }
+        let content = ContentRecord {
+            sha256: fields.get("file-sha256").and_then(|text| text.parse().ok()),
+            size: fields.get("file-size").and_then(|text| text.trim().parse().ok()),
+            md5: fields.get("md5").and_then(|text| text.parse().ok()),
+            created: fields.get("created-at").and_then(parse_time),
+        };
+        let note = fields.get("note").unwrap_or_default();
+        if note == "reference" {
+            return Ok(Self::Reference(content));
+        }
+        let is_delta = note == "delta"
+            || ["ref-key", "ref-path", "ref-sha256", "delta-size"].iter().any(|field| fields.get(field).is_some());
+        if !is_delta {
+            return Ok(Self::Whole(content));
+        }
+        Ok(Self::Delta(DeltaRecord {
+            content,
+            codec: fields.get("codec").unwrap_or(CodecId::VCDIFF.as_str()).to_owned(),
+            reference_sha256: fields.get("ref-sha256").and_then(|text| text.parse().ok()),
+            reference_key: fields.get("ref-key").map(str::to_owned),
+        }))
+    }
+}
+
+impl ContentRecord {
+    /// The entity tag of the logical object: the recorded one, else one made of the digest, else the store's own.
+    #[must_use]
+    pub fn e_tag(&self, stored: &ObjectHead) -> ETag {
+        match (self.md5, self.sha256) {
+            (Some(md5), _) => ETag::new(&md5.to_string()),
+            (None, Some(sha256)) => ETag::new(&sha256.to_string()[..32]),
+            (None, None) => stored.e_tag.clone(),
+        }
+    }
+}
+
+/// The metadata that the user gave an object, out of what is stored with it.
+#[must_use]
+pub fn user_metadata(stored: &Metadata) -> Metadata {
+    let ours = Fields::of(stored).ours;
+    stored
+        .iter()
+        .filter_map(|(name, value)| {
+            if !ours {
+                return Some((name.clone(), value.clone()));
+            }
+            if let Some(user) = name.strip_prefix(USER_PREFIX) {
+                return Some((user.to_owned(), value.clone()));
+            }
+            let plain = name.replace('_', "-");
+            let internal = plain.starts_with("dg-") || BARE_FIELDS.contains(&plain.as_str());
+            (!internal).then(|| (name.clone(), value.clone()))
+        })
+        .collect()
+}
+
+/// The stored metadata of a reference.
+#[must_use]
+pub fn reference_metadata(source: &Location, digest: &ContentDigest, now: SystemTime) -> Metadata {
+    let mut fields = vec![("dg-note", "reference".to_owned())];
+    fields.extend(common_fields(digest, now));
+    fields.extend(name_fields("dg-source-name", source.name()));
+    fit(fields, &Metadata::new())
+}
+
+/// The stored metadata of a delta.
+#[must_use]
+pub fn delta_metadata(
+    object: &Location,
+    digest: &ContentDigest,
+    delta: &DeltaFacts<'_>,
+    now: SystemTime,
+    user: &Metadata,
+) -> Metadata {
+    let mut fields = vec![
+        ("dg-note", "delta".to_owned()),
+        ("dg-codec", delta.codec.as_str().to_owned()),
+        ("dg-ref-sha256", delta.reference_sha256.to_string()),
+        ("dg-ref-path", "reference.bin".to_owned()),
+        ("dg-ref-key", delta.reference.key().to_owned()),
+        ("dg-delta-size", delta.size.to_string()),
+    ];
+    if !delta.reference.key().is_ascii() {
+        // The space's own reference is tried first, and `dg-ref-path` says that it is meant.
+        fields.retain(|(name, _)| *name != "dg-ref-key");
+    }
+    fields.extend(common_fields(digest, now));
+    fields.extend(name_fields("dg-original-name", object.name()));
+    fit(fields, user)
+}
+
+/// What the record of a delta says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct DeltaFacts<'a> {
+    /// The codec.
+    pub codec: CodecId,
+    /// Where the reference is.
+    pub reference: &'a Location,
+    /// Digest of the reference.
+    pub reference_sha256: Sha256,
+    /// Length of the delta in bytes.
+    pub size: u64,
+}
+
+/// The stored metadata of an object that is stored whole.
+#[must_use]
+pub fn whole_metadata(object: &Location, digest: &ContentDigest, now: SystemTime, user: &Metadata) -> Metadata {
+    let mut fields = vec![("dg-note", "passthrough".to_owned()), ("dg-compression", "none".to_owned())];
+    fields.extend(common_fields(digest, now));
+    fields.extend(name_fields("dg-original-name", object.name()));
+    fit(fields, user)
+}
+
+fn common_fields(digest: &ContentDigest, now: SystemTime) -> Vec<(&'static str, String)> {
+    vec![
+        ("dg-file-sha256", digest.sha256.to_string()),
+        ("dg-file-size", digest.size.to_string()),
+        ("dg-md5", digest.md5.to_string()),
+        ("dg-tool", TOOL.to_owned()),
+        ("dg-created-at", format_time(now)),
+    ]
+}
+
+fn name_fields(field: &'static str, name: &str) -> Vec<(&'static str, String)> {
+    if name.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+        return vec![(field, name.to_owned())];
+    }
+    vec![(field, utf8_percent_encode(name, NAME_ESCAPES).to_string()), ("dg-name-enc", "pct".to_owned())]
+}
+
+/// Joins our fields and the user's; leaves out what readers can do without where all of it would be too much for a store.
+fn fit(fields: Vec<(&'static str, String)>, user: &Metadata) -> Metadata {
+    const DISPENSABLE: [&str; 8] = [
+        "dg-original-name",
+        "dg-source-name",
+        "dg-name-enc",
+        "dg-ref-key",
+        "dg-created-at",
+        "dg-tool",
+        "dg-delta-size",
+        "dg-compression",
+    ];
+    let mut metadata: Metadata = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    metadata.extend(user.iter().map(|(name, value)| (format!("{USER_PREFIX}{name}"), value.clone())));
+    for name in DISPENSABLE {
+        if metadata_size(&metadata) <= MAX_METADATA_BYTES {
+            break;
+        }
+        metadata.remove(name);
+    }
+    metadata
+}
+
+fn metadata_size(metadata: &Metadata) -> usize {
+    metadata.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
+/// The name under which an object was stored, for display only: the key is the truth.
+#[must_use]
+pub fn original_name(metadata: &Metadata) -> Option<String> {
+    let fields = Fields::of(metadata);
+    let name = fields.get("original-name").or_else(|| fields.get("source-name"))?;
+    match fields.get("name-enc") {
+        Some("pct") => Some(percent_decode_str(name).decode_utf8_lossy().into_owned()),
+        _ => Some(name.to_owned()),
+    }
+}
+
+/// The fields of a record under their plain names.
+struct Fields {
+    ours: bool,
+    prefixed: Metadata,
+    bare: Metadata,
+}
+
+impl Fields {
+    fn of(metadata: &Metadata) -> Self {
+        let mut fields = Self { ours: false, prefixed: Metadata::new(), bare: Metadata::new() };
+        for (name, value) in metadata {
+            let plain = name.to_ascii_lowercase().replace('_', "-");
+            let (into, field) = match plain.strip_prefix("dg-") {
+                Some(field) => (&mut fields.prefixed, field.to_owned()),
+                None => (&mut fields.bare, plain),
+            };
+            if !value.is_empty() {
+                into.insert(field, value.clone());
+            }
+        }
+        let bare_tool = fields.bare.get("tool").is_some_and(|tool| tool.starts_with("deltaglider"));
+        fields.ours = bare_tool || fields.prefixed.contains_key("tool") || fields.prefixed.contains_key("note");
+        if !bare_tool {
+            // Without the tool's name, bare fields are the user's own.
+            fields.bare.clear();
+        }
+        fields
+    }
+
+    fn get(&self, field: &str) -> Option<&str> {
+        self.prefixed.get(field).or_else(|| self.bare.get(field)).map(String::as_str)
+    }
+}
+
+fn format_time(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.6}"))
+}
+
+/// With or without a zone; without one it is UTC.
+fn parse_time(text: &str) -> Option<SystemTime> {
+    let text = text.trim();
+    let time = text.parse::<Timestamp>().or_else(|_| format!("{text}Z").parse()).ok()?;
+    Some(time.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn metadata(fields: &[(&str, &str)]) -> Metadata {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    const SHA: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const OTHER: &str = "fea635fba471a2ba2ac1dd4454d85859090c614ef4bf9a0ffccb987980ff1871";
+
+    #[test]
+    fn four_generations_of_deltas_are_read() {
+        let generations = [
+            metadata(&[
+                ("tool", "deltaglider/5.2.0"),
+                ("file_sha256", SHA),
+                ("file_size", "3"),
+                ("ref_key", "a/reference.bin"),
+                ("ref_sha256", OTHER),
+                ("delta_size", "9"),
+            ]),
+            metadata(&[
+                ("dg-tool", "deltaglider/6.2.0"),
+                ("dg-file-sha256", SHA),
+                ("dg-file-size", "3"),
+                ("dg-ref-key", "a/reference.bin"),
+                ("dg-ref-sha256", OTHER),
+            ]),
+            metadata(&[
+                ("dg_tool", "deltaglider/6.2.0"),
+                ("dg_file_sha256", SHA),
+                ("dg_file_size", "3"),
+                ("dg_ref_key", "a/reference.bin"),
+                ("dg_ref_sha256", OTHER),
+            ]),
+            metadata(&[
+                ("dg-note", "delta"),
+                ("dg-file-sha256", SHA),
+                ("dg-file-size", "3"),
+                ("dg-ref-path", "reference.bin"),
+                ("dg-ref-sha256", OTHER),
+                ("dg-md5", "900150983cd24fb0d6963f7d28e17f72"),
+            ]),
+        ];
+        for generation in generations {
+            let Ok(Record::Delta(delta)) = Record::read(&generation) else { panic!("{generation:?}") };
+            assert_eq!(delta.content.sha256, SHA.parse().ok());
+            assert_eq!(delta.content.size, Some(3));
+            assert_eq!(delta.codec, "vcdiff");
+            assert_eq!(delta.reference_sha256, OTHER.parse().ok());
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_foreign() {
+        for fields in [&[][..], &[("note", "reference")], &[("tool", "gimp"), ("file-sha256", SHA)], &[("dg-x", "1")]] {
+            assert_eq!(Record::read(&metadata(fields)), Ok(Record::Foreign), "{fields:?}");
+            assert_eq!(user_metadata(&metadata(fields)), metadata(fields));
+        }
+    }
+
+    #[test]
+    fn what_we_write_we_read() {
+        let object = Location::new("b", "r/größe 1.zip");
+        let digest = ContentDigest::of(b"abc");
+        let now = UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456);
+        let user = metadata(&[("colour", "red"), ("user-x", "y"), ("note", "mine")]);
+        let reference = Location::new("b", "r/reference.bin");
+        let facts = DeltaFacts {
+            codec: CodecId::ZSTD,
+            reference: &reference,
+            reference_sha256: OTHER.parse().expect("hex"),
+            size: 9,
+        };
+        let stored = delta_metadata(&object, &digest, &facts, now, &user);
+        let content =
+            ContentRecord { sha256: Some(digest.sha256), size: Some(3), md5: Some(digest.md5), created: Some(now) };
+        let expected = DeltaRecord {
+            content: content.clone(),
+            codec: "zstd".into(),
+            reference_sha256: OTHER.parse().ok(),
+            reference_key: Some("r/reference.bin".into()),
+        };
+        assert_eq!(Record::read(&stored), Ok(Record::Delta(expected)));
+        assert_eq!(user_metadata(&stored), user);
+        assert_eq!(original_name(&stored).as_deref(), Some("größe 1.zip"));
+        assert!(stored.iter().all(|(name, value)| name.is_ascii() && value.is_ascii()));
+
+        let stored = whole_metadata(&object, &digest, now, &user);
+        assert_eq!(Record::read(&stored), Ok(Record::Whole(content.clone())));
+        assert_eq!(user_metadata(&stored), user);
+        let stored = reference_metadata(&object, &digest, now);
+        assert_eq!(Record::read(&stored), Ok(Record::Reference(content)));
+    }
+
+    #[test]
+    fn ours_gives_way_to_the_users() {
+        let object = Location::new("b", format!("r/{}.zip", "n".repeat(900)));
+        let digest = ContentDigest::of(b"abc");
+        let user = metadata(&[("k", &"v".repeat(1400))]);
+        let stored = whole_metadata(&object, &digest, UNIX_EPOCH, &user);
+        assert!(metadata_size(&stored) <= MAX_METADATA_BYTES);
+        let Ok(Record::Whole(content)) = Record::read(&stored) else { panic!("{stored:?}") };
+        assert_eq!(content.sha256, Some(digest.sha256));
+        assert_eq!(user_metadata(&stored), user);
+    }
+
+    #[test]
+    fn times_are_read_with_and_without_a_zone() {
+        let second = UNIX_EPOCH + Duration::from_secs(1_763_846_270);
+        for text in
+            ["2025-11-22T21:17:50Z", "2025-11-22T21:17:50.000000", "2025-11-22T22:17:50+01:00", "2025-11-22T21:17:50"]
+        {
+            assert_eq!(parse_time(text), Some(second), "{text}");
+        }
+        assert_eq!(parse_time("yesterday"), None);
+    }
+
+    #[test]
+    fn encrypted_objects_are_named() {
+        let stored = metadata(&[("dg-tool", "x"), ("dg-encrypted", "aes-256-gcm")]);
+        assert_eq!(Record::read(&stored), Err(RecordError::Encrypted));
+    }
+}
