@@ -3,6 +3,7 @@
 mod attributes;
 mod bucket;
 mod error;
+mod limits;
 pub mod local;
 pub mod memory;
 
