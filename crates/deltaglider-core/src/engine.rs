@@ -1,1 +1,256 @@
-//! To come.
+//! The delta engine: one operation a file, over the ports.
+
+mod bodies;
+mod coding;
+mod conditions;
+mod copy;
+mod delete;
+mod get;
+mod head;
+mod list;
+pub mod plan;
+mod put;
+mod reference;
+mod source;
+mod verify;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use lru::LruCache;
+use tokio::sync::Semaphore;
+
+pub use copy::CopyRequest;
+pub use delete::DeleteReport;
+pub use get::{GetReport, GetRequest};
+pub use list::{LogicalEntry, LogicalListRequest, LogicalObject};
+pub use put::{Estimate, PutReport, PutRequest};
+pub use source::Source;
+pub use verify::{Verdict, VerifyReport};
+
+use crate::cache::ReferenceCache;
+use crate::codec::zstd::ZstdCodec;
+use crate::codec::{CodecId, DeltaCodec};
+use crate::policy::Policy;
+use crate::record::Record;
+use crate::scratch::ScratchSpace;
+use crate::store::{Attributes, ETag, ObjectStore};
+use crate::{Location, Sha256};
+
+use conditions::Conditions;
+
+/// Stored heads that listings and recursive deletes remember, by key and entity tag.
+const REMEMBERED_HEADS: usize = 65_536;
+
+/// Rounds of an operation that others keep disturbing, before it gives up.
+const MAX_ROUNDS: u32 = 16;
+
+/// The delta engine over one store and one cache. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn ObjectStore>,
+    cache: Arc<dyn ReferenceCache>,
+    /// The first one writes, all of them read.
+    codecs: Vec<Arc<dyn DeltaCodec>>,
+    policy: Policy,
+    limits: Limits,
+    scratch: ScratchSpace,
+    /// Memory of codecs and of what they work on, in units of [`MEMORY_UNIT`].
+    memory: Arc<Semaphore>,
+    /// Codec runs at a time.
+    codec_runs: Arc<Semaphore>,
+    /// Heads that listings ask for at a time.
+    heads: Mutex<LruCache<(Location, ETag), Arc<RememberedHead>>>,
+    conditions: Conditions,
+}
+
+/// The head of a stored object as a listing remembers it.
+#[derive(Debug)]
+struct RememberedHead {
+    record: Record,
+    attributes: Attributes,
+}
+
+/// Bounds of what an engine uses at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory for contents and codecs. What does not fit is stored whole.
+    pub memory: u64,
+    /// Codec runs at a time.
+    pub codecs: usize,
+    /// Requests for heads that a listing has under way.
+    pub heads: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+        Self { memory: 1 << 30, codecs: processors, heads: 32 }
+    }
+}
+
+/// What an engine is made of.
+#[derive(Clone, Debug)]
+pub struct EngineParts {
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// The reference cache.
+    pub cache: Arc<dyn ReferenceCache>,
+    /// Codecs: the first one writes, all of them read; empty for `zstd` alone.
+    pub codecs: Vec<Arc<dyn DeltaCodec>>,
+    /// Which objects become deltas.
+    pub policy: Policy,
+    /// Bounds of what is used at a time.
+    pub limits: Limits,
+    /// Where temporary contents go.
+    pub scratch: ScratchSpace,
+}
+
+/// The unit of the memory semaphore in bytes: permits are 32 bits wide.
+const MEMORY_UNIT: u64 = 64 << 10;
+
+impl Engine {
+    /// Puts the parts together; makes no request.
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        let EngineParts { store, cache, mut codecs, policy, limits, scratch } = parts;
+        if codecs.is_empty() {
+            codecs.push(Arc::new(ZstdCodec::default()));
+        }
+        let units = usize::try_from(limits.memory / MEMORY_UNIT).unwrap_or(usize::MAX);
+        let conditions = Conditions::of(store.promises());
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                cache,
+                codecs,
+                policy,
+                limits,
+                scratch,
+                memory: Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS))),
+                codec_runs: Arc::new(Semaphore::new(limits.codecs.max(1))),
+                heads: Mutex::new(LruCache::new(
+                    NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN),
+                )),
+                conditions,
+            }),
+        }
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.inner.store
+    }
+
+    /// The reference cache.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<dyn ReferenceCache> {
+        &self.inner.cache
+    }
+
+    /// Which objects become deltas.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    fn writer_codec(&self) -> &Arc<dyn DeltaCodec> {
+        &self.inner.codecs[0]
+    }
+
+    fn reader_codec(&self, name: &str) -> Option<&Arc<dyn DeltaCodec>> {
+        self.inner.codecs.iter().find(|codec| codec.id().as_str() == name)
+    }
+}
+
+/// An object as its users know it, whatever form is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogicalHead {
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// The logical entity tag: MD5 of the content, where it is known.
+    pub e_tag: ETag,
+    /// Digest of the content; `None` for foreign objects.
+    pub sha256: Option<Sha256>,
+    /// When it was stored.
+    pub last_modified: SystemTime,
+    /// The user's headers and metadata.
+    pub attributes: Attributes,
+    /// The form that is stored.
+    pub stored: StoredForm,
+    /// Version of the stored object, where the bucket keeps versions.
+    pub version_id: Option<String>,
+    /// Storage class of the stored object, where it is not the standard one.
+    pub storage_class: Option<String>,
+}
+
+/// In which form an object is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredForm {
+    /// As a delta.
+    Delta {
+        /// Where.
+        at: Location,
+        /// Length of the delta in bytes.
+        size: u64,
+        /// Name of the codec.
+        codec: String,
+        /// Digest of the reference.
+        reference: Option<Sha256>,
+    },
+    /// Whole, with our record.
+    Whole {
+        /// Where.
+        at: Location,
+    },
+    /// Whole, by somebody else.
+    Foreign {
+        /// Where.
+        at: Location,
+    },
+}
+
+impl StoredForm {
+    /// Where it is stored.
+    #[must_use]
+    pub fn at(&self) -> &Location {
+        match self {
+            Self::Delta { at, .. } | Self::Whole { at } | Self::Foreign { at } => at,
+        }
+    }
+
+    /// The form's name: `delta`, `whole`, `foreign`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Delta { .. } => "delta",
+            Self::Whole { .. } => "whole",
+            Self::Foreign { .. } => "foreign",
+        }
+    }
+}
+
+/// Where the reference that an operation needed came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReferenceUse {
+    /// No reference was needed.
+    None,
+    /// The object became the reference.
+    Created,
+    /// It was in the cache.
+    Cached,
+    /// It was fetched from the store.
+    Fetched,
+}
+
+#[expect(unused_imports, reason = "names the codec of records in the docs above")]
+use CodecId as _;

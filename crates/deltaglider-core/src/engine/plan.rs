@@ -1,0 +1,116 @@
+//! Pure decisions: facts in, plan out.
+
+use crate::policy::{Policy, may_be_delta};
+
+/// CopyObject, by which a reference is moved to the trash, ends here.
+pub const MAX_REFERENCE_BYTES: u64 = 5_000_000_000;
+
+/// What is known of an object about to be put.
+#[derive(Clone, Copy, Debug)]
+pub struct PutFacts<'a> {
+    /// The last component of its key.
+    pub name: &'a str,
+    /// Length of its content in bytes.
+    pub size: u64,
+    /// Whether the key of its delta form is short enough.
+    pub delta_key_fits: bool,
+}
+
+/// What to do with an object about to be put, before the store was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Store it whole; no other form of it can exist.
+    Whole(WhyWhole),
+    /// Store it whole, and remove its delta form if there is one.
+    WholeInsteadOfDelta(WhyWhole),
+    /// Try a delta.
+    Delta,
+}
+
+/// Why an object is stored whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyWhole {
+    /// Its name is none of an archive's.
+    Name,
+    /// Its name or size is not among what this client makes deltas of.
+    Policy,
+    /// The key of its delta form would be too long.
+    KeyTooLong,
+    /// Somebody else's object stands where the reference would be.
+    ForeignReference,
+    /// Somebody else's object stands where the delta would be.
+    ForeignDelta,
+    /// The reference that stands there does not have the content that it records.
+    DamagedReference,
+    /// Reference, target and tables do not fit into the allowed memory.
+    Memory,
+    /// The delta would be larger than the allowed share of the target.
+    Ratio,
+}
+
+impl WhyWhole {
+    /// The reason in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "its name is not that of an archive",
+            Self::Policy => "it is small, or deltas are not wanted for it",
+            Self::KeyTooLong => "its key is too long for a delta",
+            Self::ForeignReference => "a foreign object stands where the reference would be",
+            Self::ForeignDelta => "a foreign object stands where the delta would be",
+            Self::DamagedReference => "the reference of its prefix is damaged",
+            Self::Memory => "a delta would need more memory than allowed",
+            Self::Ratio => "its delta would not be small enough",
+        }
+    }
+}
+
+/// Decides the form of an object by its name and size.
+#[must_use]
+pub fn form(policy: &Policy, facts: PutFacts<'_>) -> Form {
+    if !may_be_delta(facts.name) {
+        Form::Whole(WhyWhole::Name)
+    } else if !facts.delta_key_fits {
+        Form::Whole(WhyWhole::KeyTooLong)
+    } else if !policy.wants_delta(facts.name, facts.size) {
+        Form::WholeInsteadOfDelta(WhyWhole::Policy)
+    } else {
+        Form::Delta
+    }
+}
+
+/// Whether an object may become the reference of its space: it must be small enough to be moved, and to be used later.
+#[must_use]
+pub fn may_be_reference(size: u64, memory_needed: Option<u64>, memory_limit: u64) -> bool {
+    size <= MAX_REFERENCE_BYTES && fits(size, memory_needed, memory_limit)
+}
+
+/// Whether a reference and a codec run fit into the allowed memory.
+#[must_use]
+pub fn fits(reference_size: u64, codec_memory: Option<u64>, limit: u64) -> bool {
+    codec_memory.is_some_and(|codec| reference_size.saturating_add(codec) <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_follows_from_name_and_size() {
+        let policy = Policy::default();
+        let plan = |name, size, delta_key_fits| form(&policy, PutFacts { name, size, delta_key_fits });
+        assert_eq!(plan("a.txt", 1 << 20, true), Form::Whole(WhyWhole::Name));
+        assert_eq!(plan("a.zip", 1 << 20, false), Form::Whole(WhyWhole::KeyTooLong));
+        assert_eq!(plan("a.zip", 10, true), Form::WholeInsteadOfDelta(WhyWhole::Policy));
+        assert_eq!(plan("a.zip", 1 << 20, true), Form::Delta);
+    }
+
+    #[test]
+    fn a_reference_must_fit() {
+        assert!(may_be_reference(100, Some(10), 110));
+        assert!(!may_be_reference(100, Some(11), 110));
+        assert!(!may_be_reference(100, None, 1 << 40));
+        assert!(!may_be_reference(MAX_REFERENCE_BYTES + 1, Some(0), u64::MAX));
+    }
+}

@@ -1,0 +1,523 @@
+//! Put: the first object of a space becomes its reference, later ones deltas, and what gains nothing is stored whole.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::bodies::{blocking, content_body};
+use super::coding::Encoded;
+use super::plan::{self, Form, PutFacts, WhyWhole};
+use super::reference::{ReferenceState, StoredReference};
+use super::source::{Opened, Prepared, Source};
+use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
+use crate::delta_space::{delta_form, whole_form};
+use crate::error::Error;
+use crate::location::MAX_KEY_BYTES;
+use crate::progress::{SharedProgress, Stage, silent};
+use crate::record::{DeltaFacts, Record, delta_metadata, whole_metadata};
+use crate::scratch::Scratch;
+use crate::store::{
+    Attributes, ETag, Metadata, Placement, PutBody, PutMode, PutOptions, PutReceipt, StoreErrorKind, found,
+};
+use crate::{DeltaSpace, Location, RandomAccess, Sha256};
+
+/// How an object is put.
+#[derive(Clone, Debug)]
+pub struct PutRequest {
+    /// The user's headers and metadata.
+    pub attributes: Attributes,
+    /// Where and under whose eyes it is kept; a reference inherits it.
+    pub placement: Placement,
+    /// Store it whole, whatever its name.
+    pub whole: bool,
+    /// Another limit than the policy's for delta ÷ target.
+    pub max_ratio: Option<f64>,
+    /// Hears how far it is.
+    pub progress: SharedProgress,
+}
+
+impl Default for PutRequest {
+    fn default() -> Self {
+        Self {
+            attributes: Attributes::default(),
+            placement: Placement::default(),
+            whole: false,
+            max_ratio: None,
+            progress: silent(),
+        }
+    }
+}
+
+/// What a put did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PutReport {
+    /// Where the object is.
+    pub at: Location,
+    /// Length of its content in bytes.
+    pub size: u64,
+    /// Its logical entity tag: MD5 of the content.
+    pub e_tag: ETag,
+    /// Digest of its content.
+    pub sha256: Sha256,
+    /// The form that is stored.
+    pub stored: StoredForm,
+    /// Bytes stored under the object's own name.
+    pub stored_size: u64,
+    /// Bytes sent to the store in all, a new reference and further rounds included.
+    pub sent: u64,
+    /// Where the reference came from.
+    pub reference: ReferenceUse,
+    /// Why it was stored whole, where it was.
+    pub why_whole: Option<WhyWhole>,
+    /// Version of the stored object, where the bucket keeps versions.
+    pub version_id: Option<String>,
+}
+
+/// What a put would come to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// Length of the content in bytes.
+    pub size: u64,
+    /// Bytes that would be stored under the object's own name.
+    pub stored_size: u64,
+    /// Whether it would become the reference of its space, which is stored besides.
+    pub becomes_reference: bool,
+    /// Why it would be stored whole, where it would.
+    pub why_whole: Option<WhyWhole>,
+}
+
+/// What the puts of one operation have in common.
+struct Put<'a> {
+    at: &'a Location,
+    space: DeltaSpace,
+    request: &'a PutRequest,
+    prepared: Prepared,
+    sent: u64,
+}
+
+/// A delta made against a reference, with the reference in hand.
+struct Made {
+    delta: Scratch,
+    reference: Bytes,
+    used: ReferenceUse,
+}
+
+/// What came of trying to make a delta.
+enum Making {
+    Made(Made),
+    /// The reference is no longer there, or another one is.
+    Moved,
+    Whole(WhyWhole),
+}
+
+impl Engine {
+    /// Stores an object: as a delta where its name is eligible and the delta is small enough, else whole.
+    ///
+    /// When this returns, the object is readable by everybody, whatever other clients did meanwhile.
+    /// Requests: 4 for the first of a delta space (HEAD, PUT, PUT, HEAD), 3 with the reference in the cache (HEAD, PUT, HEAD), one
+    /// more to fetch it; 1 for a name that can be no delta, 2 or 3 for one that could and is stored whole; 2 more where a delta
+    /// of that name stands already. At a store that is not known, 4 more for the first reference in a bucket.
+    ///
+    /// # Errors
+    /// [`Error::Source`] and [`Error::SourceChanged`] where the source cannot be read or is written to meanwhile; [`Error::Store`];
+    /// [`Error::Contended`]. Nothing is acknowledged then; an object that was there before may be replaced or not.
+    pub async fn put(&self, at: &Location, source: Source, request: &PutRequest) -> Result<PutReport, Error> {
+        ensure_key(at)?;
+        let opened = self.open_source(source, &request.progress).await?;
+        match self.form(at, opened.size(), request) {
+            Form::Whole(why) => {
+                let mut put = Put::new(at, request, opened.hash(Arc::clone(&request.progress)).await?);
+                self.store_whole(&mut put, why, None).await
+            }
+            Form::WholeInsteadOfDelta(why) => {
+                let hash = opened.hash(Arc::clone(&request.progress));
+                let (prepared, delta) = futures::try_join!(hash, self.own_delta(at))?;
+                let mut put = Put::new(at, request, prepared);
+                self.store_whole(&mut put, why, delta).await
+            }
+            Form::Delta => self.put_delta(at, opened, request).await,
+        }
+    }
+
+    /// What a put would store, without storing it. Costs 1 request, and 1 more to fetch the reference where it is not cached.
+    pub async fn estimate(&self, at: &Location, source: Source, request: &PutRequest) -> Result<Estimate, Error> {
+        ensure_key(at)?;
+        let opened = self.open_source(source, &request.progress).await?;
+        let size = opened.size();
+        let whole = |why| Estimate { size, stored_size: size, becomes_reference: false, why_whole: Some(why) };
+        match self.form(at, size, request) {
+            Form::Whole(why) | Form::WholeInsteadOfDelta(why) => return Ok(whole(why)),
+            Form::Delta => {}
+        }
+        let space = DeltaSpace::of(at);
+        let hash = opened.hash(Arc::clone(&request.progress));
+        let (prepared, mut state) = futures::try_join!(hash, self.reference_state(&space))?;
+        let put = Put::new(at, request, prepared);
+        for _ in 0..MAX_ROUNDS {
+            let becomes_reference = state == ReferenceState::Absent;
+            let reference = match &state {
+                ReferenceState::Foreign => return Ok(whole(WhyWhole::ForeignReference)),
+                ReferenceState::Absent if !self.may_be_reference(size) => return Ok(whole(WhyWhole::Memory)),
+                ReferenceState::Absent => put.as_reference(&space, ETag::new("")),
+                ReferenceState::Present(reference) => reference.clone(),
+            };
+            match self.make_delta(&put, &reference).await? {
+                Making::Made(made) => {
+                    let stored_size = made.delta.size();
+                    return Ok(Estimate { size, stored_size, becomes_reference, why_whole: None });
+                }
+                Making::Whole(why) => return Ok(whole(why)),
+                Making::Moved => state = self.reference_state(&space).await?,
+            }
+        }
+        Err(Error::Contended { at: at.clone(), rounds: MAX_ROUNDS })
+    }
+
+    fn form(&self, at: &Location, size: u64, request: &PutRequest) -> Form {
+        let facts = PutFacts { name: at.name(), size, delta_key_fits: delta_form(at).is_some() };
+        match plan::form(&self.inner.policy, facts) {
+            Form::Delta if request.whole => Form::WholeInsteadOfDelta(WhyWhole::Policy),
+            form => form,
+        }
+    }
+
+    async fn put_delta(&self, at: &Location, opened: Opened, request: &PutRequest) -> Result<PutReport, Error> {
+        let space = DeltaSpace::of(at);
+        let hash = opened.hash(Arc::clone(&request.progress));
+        let (prepared, mut state) = futures::try_join!(hash, self.reference_state(&space))?;
+        let mut put = Put::new(at, request, prepared);
+        let mut created = false;
+        for _ in 0..MAX_ROUNDS {
+            let reference = match state {
+                ReferenceState::Foreign => return self.put_whole_instead(put, WhyWhole::ForeignReference).await,
+                ReferenceState::Present(reference) => reference,
+                ReferenceState::Absent => match self.become_reference(&mut put).await? {
+                    Becoming::Reference(reference) => {
+                        created = true;
+                        reference
+                    }
+                    Becoming::TooLate => {
+                        state = self.reference_state(&space).await?;
+                        continue;
+                    }
+                    Becoming::TooLarge => return self.put_whole_instead(put, WhyWhole::Memory).await,
+                },
+            };
+            let made = match self.make_delta(&put, &reference).await? {
+                Making::Made(made) => made,
+                Making::Whole(why) => return self.put_whole_instead(put, why).await,
+                Making::Moved => {
+                    state = self.reference_state(&space).await?;
+                    continue;
+                }
+            };
+            let Some(receipt) = self.store_delta(&mut put, &reference, &made.delta).await? else {
+                return self.put_whole_instead(put, WhyWhole::ForeignDelta).await;
+            };
+            match self.confirm(&mut put, &reference, &made.reference).await? {
+                None => {
+                    let used = if created { ReferenceUse::Created } else { made.used };
+                    return Ok(put.delta_report(&reference, &made.delta, used, receipt, self.writer_codec().id().as_str()));
+                }
+                Some(other) => state = other,
+            }
+        }
+        Err(Error::Contended { at: at.clone(), rounds: MAX_ROUNDS })
+    }
+
+    /// Makes the object itself the reference of its space.
+    async fn become_reference(&self, put: &mut Put<'_>) -> Result<Becoming, Error> {
+        let digest = put.prepared.digest;
+        if !self.may_be_reference(digest.size) {
+            return Ok(Becoming::TooLarge);
+        }
+        let body = put.prepared.body();
+        put.sent += digest.size;
+        let created = self.create_reference(&put.space, put.at, &digest, body, &put.request.placement).await?;
+        let Some(receipt) = created else { return Ok(Becoming::TooLate) };
+        put.request.progress.advance(Stage::Upload, digest.size);
+        if let Err(changed) = put.prepared.ensure_unchanged() {
+            // What was stored may not be what its record says; nobody can have used it, since its digest is wrong.
+            self.inner.store.delete_one(&put.space.reference(), Some(receipt.e_tag)).await?;
+            return Err(changed);
+        }
+        self.keep_reference(digest.sha256, Arc::clone(put.prepared.content())).await;
+        Ok(Becoming::Reference(put.as_reference(&put.space, receipt.e_tag)))
+    }
+
+    /// Whether an object of this size may become a reference, and be used as one later.
+    fn may_be_reference(&self, size: u64) -> bool {
+        let limit = self.inner.limits.memory;
+        plan::may_be_reference(size, self.writer_codec().memory(size, size, limit.saturating_sub(size)), limit)
+    }
+
+    async fn make_delta(&self, put: &Put<'_>, reference: &StoredReference) -> Result<Making, Error> {
+        let digest = put.prepared.digest;
+        let Some(memory) = self.codec_memory(self.writer_codec(), reference.size, digest.size).await else {
+            return Ok(Making::Whole(WhyWhole::Memory));
+        };
+        let (bytes, used) = if reference.sha256 == digest.sha256 {
+            (put.content_bytes().await?, ReferenceUse::None)
+        } else {
+            match self.reference_bytes(reference).await? {
+                Loading::Loaded(bytes, used) => (bytes, used),
+                Loading::Moved => return Ok(Making::Moved),
+                Loading::Damaged => {
+                    tracing::warn!(at = %reference.at, "the reference is damaged; the object is stored whole");
+                    return Ok(Making::Whole(WhyWhole::DamagedReference));
+                }
+            }
+        };
+        let ratio = put.request.max_ratio.unwrap_or(self.inner.policy.max_ratio);
+        // An object that is its own reference is read like any other, whatever the ratio.
+        let ratio = if reference.sha256 == digest.sha256 { 1.0 } else { ratio };
+        let max_size = (ratio * digest.size as f64) as u64;
+        let target = (Arc::clone(put.prepared.content()), digest);
+        let progress = Arc::clone(&put.request.progress);
+        match self.encode(&memory, (bytes.clone(), reference.sha256), target, max_size, progress).await? {
+            Encoded::Delta(delta) => Ok(Making::Made(Made { delta, reference: bytes, used })),
+            Encoded::TooLarge => Ok(Making::Whole(WhyWhole::Ratio)),
+        }
+    }
+
+    /// The reference in memory, proven: from the cache or from the store, tried again where the cache was damaged.
+    async fn reference_bytes(&self, reference: &StoredReference) -> Result<Loading, Error> {
+        for _ in 0..3 {
+            let found = match self.find_reference(reference).await {
+                Ok(found) => found,
+                Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
+                Err(error) => return Err(error),
+            };
+            if let Some((bytes, used)) = self.load_reference(found, reference.sha256).await? {
+                return Ok(Loading::Loaded(bytes, used));
+            }
+        }
+        Ok(Loading::Damaged)
+    }
+
+    /// Stores a delta under the object's name; `None` where a foreign object stands there.
+    async fn store_delta(
+        &self,
+        put: &mut Put<'_>,
+        reference: &StoredReference,
+        delta: &Scratch,
+    ) -> Result<Option<PutReceipt>, Error> {
+        let Some(at) = delta_form(put.at) else { return Ok(None) };
+        let facts = DeltaFacts {
+            codec: self.writer_codec().id(),
+            reference: &reference.at,
+            reference_sha256: reference.sha256,
+            size: delta.size(),
+        };
+        let user = &put.request.attributes.metadata;
+        let metadata = delta_metadata(put.at, &put.prepared.digest, &facts, SystemTime::now(), user);
+        // The first attempt costs no question: where nothing stands, nothing foreign is overwritten.
+        let mut mode = PutMode::Create;
+        for _ in 0..MAX_ROUNDS {
+            let options = put.options(mode.clone(), metadata.clone());
+            let answer = self.inner.store.put(&at, delta_body(delta).await?, options).await;
+            put.sent += delta.size();
+            match answer {
+                Ok(receipt) => {
+                    put.request.progress.advance(Stage::Upload, delta.size());
+                    return Ok(Some(receipt));
+                }
+                Err(error) if error.is_conflict() || error.is_not_found() => {}
+                Err(error) if error.kind == StoreErrorKind::Unsupported && mode != PutMode::Overwrite => {}
+                Err(error) => return Err(error.into()),
+            }
+            let unsupported = !self.honoured(at.bucket()).await?.create;
+            mode = match found(self.inner.store.head(&at).await)? {
+                None if unsupported => PutMode::Overwrite,
+                None => PutMode::Create,
+                Some(head) if !is_own_delta(&head.attributes.metadata) => return Ok(None),
+                Some(_) if unsupported => PutMode::Overwrite,
+                Some(head) => PutMode::Update(head.e_tag),
+            };
+        }
+        Err(Error::Contended { at, rounds: MAX_ROUNDS })
+    }
+
+    /// Looks once more for the reference: a delta is acknowledged only when its reference stands.
+    ///
+    /// `None`: it does. Otherwise what stands there now, to encode against.
+    async fn confirm(
+        &self,
+        put: &mut Put<'_>,
+        reference: &StoredReference,
+        bytes: &Bytes,
+    ) -> Result<Option<ReferenceState>, Error> {
+        for _ in 0..MAX_ROUNDS {
+            match self.reference_state(&put.space).await? {
+                ReferenceState::Present(now) if now.sha256 == reference.sha256 => return Ok(None),
+                ReferenceState::Absent => {
+                    // Somebody removed it, seeing no delta that needs it. We hold it.
+                    let body = PutBody::Bytes(bytes.clone());
+                    let digest = blocking({
+                        let bytes = bytes.clone();
+                        move || crate::ContentDigest::of(&bytes)
+                    })
+                    .await;
+                    put.sent += digest.size;
+                    let placement = &put.request.placement;
+                    if self.create_reference(&put.space, put.at, &digest, body, placement).await?.is_some() {
+                        return Ok(None);
+                    }
+                }
+                other => return Ok(Some(other)),
+            }
+        }
+        Err(Error::Contended { at: put.space.reference(), rounds: MAX_ROUNDS })
+    }
+
+    async fn put_whole_instead(&self, mut put: Put<'_>, why: WhyWhole) -> Result<PutReport, Error> {
+        let delta = self.own_delta(put.at).await?;
+        self.store_whole(&mut put, why, delta).await
+    }
+
+    /// One HEAD: the entity tag of the object's delta form, if there is one of ours.
+    async fn own_delta(&self, at: &Location) -> Result<Option<ETag>, Error> {
+        let Some(at) = delta_form(at) else { return Ok(None) };
+        let head = found(self.inner.store.head(&at).await)?;
+        Ok(head.filter(|head| is_own_delta(&head.attributes.metadata)).map(|head| head.e_tag))
+    }
+
+    /// Stores the object whole, then removes the delta that was seen before, which readers would ask for first.
+    async fn store_whole(&self, put: &mut Put<'_>, why: WhyWhole, delta: Option<ETag>) -> Result<PutReport, Error> {
+        let at = whole_form(put.at);
+        ensure_key(&at)?;
+        let metadata =
+            whole_metadata(put.at, &put.prepared.digest, SystemTime::now(), &put.request.attributes.metadata);
+        let options = put.options(PutMode::Overwrite, metadata);
+        let receipt = self.inner.store.put(&at, put.prepared.body(), options).await?;
+        put.sent += put.prepared.digest.size;
+        put.request.progress.advance(Stage::Upload, put.prepared.digest.size);
+        put.prepared.ensure_unchanged()?;
+        if let (Some(seen), Some(delta_at)) = (delta, delta_form(put.at)) {
+            self.remove_seen(&delta_at, seen).await?;
+        }
+        Ok(put.whole_report(at, why, receipt))
+    }
+
+    /// Removes an object if it is still the one that was seen.
+    async fn remove_seen(&self, at: &Location, seen: ETag) -> Result<(), Error> {
+        let store = &self.inner.store;
+        let removed = if self.honoured(at.bucket()).await?.delete {
+            store.delete_one(at, Some(seen)).await
+        } else {
+            // The weaker guarantee of such a store: another writer may come between the two. Left there, it would hide the
+            // newer object for certain.
+            match found(store.head(at).await)? {
+                Some(head) if head.e_tag == seen => store.delete_one(at, None).await,
+                _ => Ok(()),
+            }
+        };
+        match removed {
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}
+
+/// What came of trying to become the reference.
+enum Becoming {
+    Reference(StoredReference),
+    TooLate,
+    TooLarge,
+}
+
+/// What came of loading a reference.
+enum Loading {
+    Loaded(Bytes, ReferenceUse),
+    Moved,
+    Damaged,
+}
+
+impl<'a> Put<'a> {
+    fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
+        Self { at, space: DeltaSpace::of(at), request, prepared, sent: 0 }
+    }
+
+    fn as_reference(&self, space: &DeltaSpace, e_tag: ETag) -> StoredReference {
+        let digest = self.prepared.digest;
+        StoredReference { at: space.reference(), e_tag, sha256: digest.sha256, size: digest.size }
+    }
+
+    async fn content_bytes(&self) -> Result<Bytes, Error> {
+        if let PutBody::Bytes(bytes) = self.prepared.body() {
+            return Ok(bytes);
+        }
+        let content = Arc::clone(self.prepared.content());
+        let read = blocking(move || content.read_vec(0, content.size() as usize)).await;
+        Ok(read.map_err(Error::Source)?.into())
+    }
+
+    fn options(&self, mode: PutMode, metadata: Metadata) -> PutOptions {
+        let attributes = Attributes { metadata, ..self.request.attributes.clone() };
+        PutOptions { mode, attributes, placement: self.request.placement.clone() }
+    }
+
+    fn delta_report(
+        &self,
+        reference: &StoredReference,
+        delta: &Scratch,
+        used: ReferenceUse,
+        receipt: PutReceipt,
+        codec: &str,
+    ) -> PutReport {
+        let stored = StoredForm::Delta {
+            at: delta_form(self.at).unwrap_or_else(|| self.at.clone()),
+            size: delta.size(),
+            codec: codec.to_owned(),
+            reference: Some(reference.sha256),
+        };
+        PutReport { stored_size: delta.size(), reference: used, ..self.report(stored, receipt) }
+    }
+
+    fn whole_report(&self, at: Location, why: WhyWhole, receipt: PutReceipt) -> PutReport {
+        PutReport { why_whole: Some(why), ..self.report(StoredForm::Whole { at }, receipt) }
+    }
+
+    fn report(&self, stored: StoredForm, receipt: PutReceipt) -> PutReport {
+        let digest = self.prepared.digest;
+        PutReport {
+            at: self.at.clone(),
+            size: digest.size,
+            e_tag: ETag::new(&digest.md5.to_string()),
+            sha256: digest.sha256,
+            stored,
+            stored_size: digest.size,
+            sent: self.sent,
+            reference: ReferenceUse::None,
+            why_whole: None,
+            version_id: receipt.version_id,
+        }
+    }
+}
+
+/// Whether what stands under a delta's name is a delta of ours. A record that cannot be read is ours too: the name is overwritten
+/// by the wish of its user, and would be in the way of reading the new object.
+pub(super) fn is_own_delta(metadata: &Metadata) -> bool {
+    !matches!(Record::read(metadata), Ok(Record::Foreign | Record::Whole(_) | Record::Reference(_)))
+}
+
+/// Refuses keys that no store accepts.
+pub(super) fn ensure_key(at: &Location) -> Result<(), Error> {
+    match at.key().len() {
+        0 => Err(Error::Invalid("the key is empty".to_owned())),
+        length if length > MAX_KEY_BYTES => {
+            Err(Error::Invalid(format!("the key is {length} bytes long as it would be stored; S3 allows {MAX_KEY_BYTES}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn delta_body(delta: &Scratch) -> Result<PutBody, Error> {
+    match delta.bytes() {
+        Some(bytes) => Ok(PutBody::Bytes(bytes)),
+        None => Ok(content_body(Arc::new(delta.clone()) as Arc<dyn RandomAccess>)),
+    }
+}

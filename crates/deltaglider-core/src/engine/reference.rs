@@ -1,0 +1,249 @@
+//! The reference of a delta space: find it, create it, fetch it once, put it back.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt};
+
+use super::bodies::{Spool, blocking};
+use super::{Engine, ReferenceUse};
+use crate::cache::{CacheKey, Claim, Lookup};
+use crate::digest::Sha256Hasher;
+use crate::error::Error;
+use crate::record::{Record, reference_metadata};
+use crate::scratch::Scratch;
+use crate::store::{
+    Attributes, ETag, GetObject, GetOptions, ListEntry, ListRequest, ObjectHead, Placement, PutBody, PutMode,
+    PutOptions, PutReceipt, found,
+};
+use crate::{ContentDigest, DeltaSpace, Location, RandomAccess, Sha256};
+
+/// Trash copies that are looked at, at most, for a lost reference.
+const MAX_TRASH: usize = 64;
+
+/// What stands where the reference of a space would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ReferenceState {
+    Absent,
+    Foreign,
+    Present(StoredReference),
+}
+
+/// A reference in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StoredReference {
+    pub(super) at: Location,
+    pub(super) e_tag: ETag,
+    pub(super) sha256: Sha256,
+    pub(super) size: u64,
+}
+
+/// A reference found, not yet in memory.
+#[derive(Debug)]
+pub(super) enum FoundReference {
+    /// In the cache.
+    Cached(Arc<dyn RandomAccess>),
+    /// In the store, its body under way, with the duty to fetch it.
+    Remote { object: GetObject, claim: Claim },
+}
+
+impl FoundReference {
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Cached(content) => content.size(),
+            Self::Remote { object, .. } => object.head.size,
+        }
+    }
+}
+
+impl Engine {
+    /// One HEAD: what stands where the reference would be. Only a known absence is read as absence.
+    pub(super) async fn reference_state(&self, space: &DeltaSpace) -> Result<ReferenceState, Error> {
+        let at = space.reference();
+        match found(self.inner.store.head(&at).await)? {
+            None => Ok(ReferenceState::Absent),
+            Some(head) => Ok(read_reference(at, &head)),
+        }
+    }
+
+    /// Creates the reference of a space; `None` where somebody was first.
+    ///
+    /// A lost answer may hide our own success: the caller looks again, and finds its own digest.
+    pub(super) async fn create_reference(
+        &self,
+        space: &DeltaSpace,
+        object: &Location,
+        digest: &ContentDigest,
+        body: PutBody,
+        placement: &Placement,
+    ) -> Result<Option<PutReceipt>, Error> {
+        let honoured = self.honoured(space.bucket()).await?;
+        let options = PutOptions {
+            mode: if honoured.create { PutMode::Create } else { PutMode::Overwrite },
+            attributes: Attributes {
+                content_type: Some("application/octet-stream".to_owned()),
+                metadata: reference_metadata(object, digest, SystemTime::now()),
+                ..Attributes::default()
+            },
+            placement: placement.clone(),
+        };
+        match self.inner.store.put(&space.reference(), body, options).await {
+            Ok(receipt) => Ok(Some(receipt)),
+            Err(error) if error.is_conflict() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Looks a reference up in the cache, else begins to fetch it from where it stands.
+    pub(super) async fn find_reference(&self, wanted: &StoredReference) -> Result<FoundReference, Error> {
+        let claim = match self.look_up(wanted.sha256).await {
+            Ok(content) => return Ok(FoundReference::Cached(content)),
+            Err(claim) => claim,
+        };
+        let options = GetOptions { if_match: Some(wanted.e_tag.clone()), range: None };
+        let object = self.inner.store.get(&wanted.at, options).await?;
+        Ok(FoundReference::Remote { object, claim })
+    }
+
+    /// Looks for a reference by its digest: in the cache, under the space, under the recorded key, in the trash.
+    pub(super) async fn search_reference(
+        &self,
+        space: &DeltaSpace,
+        digest: Sha256,
+        recorded_key: Option<&str>,
+    ) -> Result<Option<FoundReference>, Error> {
+        let claim = match self.look_up(digest).await {
+            Ok(content) => return Ok(Some(FoundReference::Cached(content))),
+            Err(claim) => claim,
+        };
+        let own = space.reference();
+        let recorded = recorded_key.filter(|key| *key != own.key()).map(|key| own.with_key(key));
+        for at in std::iter::once(own).chain(recorded) {
+            if let Some(object) = self.get_if_reference(&at, digest).await? {
+                return Ok(Some(FoundReference::Remote { object, claim }));
+            }
+        }
+        for at in self.trash(space, digest).await? {
+            if let Some(object) = self.get_if_reference(&at, digest).await? {
+                return Ok(Some(FoundReference::Remote { object, claim }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a reference into memory, proves it, and keeps it in the cache.
+    ///
+    /// `None` where the cached entry or the fetched bytes turn out to be damaged.
+    pub(super) async fn load_reference(
+        &self,
+        reference: FoundReference,
+        digest: Sha256,
+    ) -> Result<Option<(Bytes, ReferenceUse)>, Error> {
+        match reference {
+            FoundReference::Cached(content) => {
+                let bytes = blocking(move || read_all(&*content)).await;
+                match bytes {
+                    Ok(bytes) => Ok(Some((bytes, ReferenceUse::Cached))),
+                    Err(error) => {
+                        tracing::debug!(%error, %digest, "a cached reference cannot be read");
+                        let _ = self.inner.cache.evict(&CacheKey::stored(digest)).await;
+                        Ok(None)
+                    }
+                }
+            }
+            FoundReference::Remote { object, claim } => {
+                let (scratch, actual) = self.spool_object(object).await?;
+                if actual != digest {
+                    return Ok(None);
+                }
+                let scratch = Arc::new(scratch);
+                self.keep_reference(digest, Arc::clone(&scratch) as Arc<dyn RandomAccess>).await;
+                drop(claim);
+                let bytes = match scratch.bytes() {
+                    Some(bytes) => bytes,
+                    None => blocking(move || read_all(&*scratch)).await.map_err(Error::Scratch)?,
+                };
+                Ok(Some((bytes, ReferenceUse::Fetched)))
+            }
+        }
+    }
+
+    /// Keeps a proven reference in the cache. Trouble there is never the user's.
+    pub(super) async fn keep_reference(&self, digest: Sha256, content: Arc<dyn RandomAccess>) {
+        if let Err(error) = self.inner.cache.insert(&CacheKey::stored(digest), content).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, %digest, "a reference was not cached");
+        }
+    }
+
+    /// Reads an object's body to temporary space and hashes it.
+    pub(super) async fn spool_object(&self, object: GetObject) -> Result<(Scratch, Sha256), Error> {
+        let mut spool = Spool::new(&self.inner.scratch);
+        let mut hasher = Sha256Hasher::default();
+        let mut body = object.body;
+        while let Some(chunk) = body.try_next().await? {
+            hasher.update(&chunk);
+            spool.push(chunk).await.map_err(Error::Scratch)?;
+        }
+        Ok((spool.finish().await.map_err(Error::Scratch)?, hasher.finish()))
+    }
+
+    /// The keys of a space's trash, those named by the digest first.
+    pub(super) async fn trash(&self, space: &DeltaSpace, digest: Sha256) -> Result<Vec<Location>, Error> {
+        let named = space.trash_prefix(&digest);
+        let directory = named.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned() + "/";
+        let request = ListRequest::below(space.bucket(), directory);
+        let mut keys: Vec<String> = self
+            .inner
+            .store
+            .list(request)
+            .take(MAX_TRASH)
+            .try_filter_map(|entry| async move {
+                Ok(match entry {
+                    ListEntry::Object(object) => Some(object.key),
+                    ListEntry::Prefix(_) => None,
+                })
+            })
+            .try_collect()
+            .await?;
+        keys.sort_by_key(|key| !key.starts_with(&named));
+        Ok(keys.into_iter().map(|key| Location::new(space.bucket(), key)).collect())
+    }
+
+    async fn look_up(&self, digest: Sha256) -> Result<Arc<dyn RandomAccess>, Claim> {
+        match self.inner.cache.lookup(&CacheKey::stored(digest)).await {
+            Ok(Lookup::Hit(content)) => Ok(content),
+            Ok(Lookup::Miss(claim)) => Err(claim),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, %digest, "the cache was gone around");
+                Err(Claim::unshared())
+            }
+        }
+    }
+
+    /// One GET: an object, if it is a reference of ours with this digest.
+    async fn get_if_reference(&self, at: &Location, digest: Sha256) -> Result<Option<GetObject>, Error> {
+        let Some(object) = found(self.inner.store.get(at, GetOptions::default()).await)? else { return Ok(None) };
+        match read_reference(at.clone(), &object.head) {
+            ReferenceState::Present(reference) if reference.sha256 == digest => Ok(Some(object)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn read_reference(at: Location, head: &ObjectHead) -> ReferenceState {
+    match Record::read(&head.attributes.metadata) {
+        Ok(Record::Reference(content)) => match content.sha256 {
+            Some(sha256) => {
+                ReferenceState::Present(StoredReference { at, e_tag: head.e_tag.clone(), sha256, size: head.size })
+            }
+            None => ReferenceState::Foreign,
+        },
+        // What cannot be read as ours is left alone like anybody else's.
+        _ => ReferenceState::Foreign,
+    }
+}
+
+fn read_all(content: &dyn RandomAccess) -> std::io::Result<Bytes> {
+    content.read_vec(0, content.size() as usize).map(Bytes::from)
+}
