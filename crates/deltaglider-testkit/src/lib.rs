@@ -1,1 +1,7 @@
 //! Conformance suites, fault and counting stores, and an S3 server in the process.
+
+pub mod counting_store;
+pub mod fault_store;
+
+pub use counting_store::{CountingStore, Counts, Outcome, Request};
+pub use fault_store::{Fault, FaultStore};

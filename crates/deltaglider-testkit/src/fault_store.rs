@@ -1,0 +1,241 @@
+//! A store that fails where it is told to.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deltaglider_core::Location;
+use deltaglider_core::store::{
+    BodyStream, CopyOptions, DeleteTarget, GetObject, GetOptions, ListEntry, ListRequest, ObjectHead, ObjectStore,
+    Operation, Promises, PutBody, PutOptions, PutReceipt, StoreError, StoreErrorKind,
+};
+use futures::stream::BoxStream;
+use futures::{StreamExt, stream};
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The call fails and has no effect.
+    Before(StoreErrorKind),
+    /// The call has its effect, but its answer is lost. Of a listing, the entries come, then the error.
+    After(StoreErrorKind),
+    /// The body breaks after so many bytes, on its way in or out, with `Transient`; a listing after so many entries. Calls
+    /// without a body fail with no effect.
+    Cut(u64),
+}
+
+/// A store that passes everything on, but for the calls that are to fail; clones share the plan.
+///
+/// Deterministic: calls are counted from 1 as they are made, each target of a deletion as a call of its own, a listing as one
+/// call. Each planned fault strikes once.
+#[derive(Clone, Debug)]
+pub struct FaultStore {
+    inner: Arc<dyn ObjectStore>,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    /// Every call so far, in order.
+    calls: Vec<Operation>,
+    faults: Vec<Planned>,
+    struck: usize,
+}
+
+#[derive(Debug)]
+struct Planned {
+    /// Of this operation only; of all, where there is none.
+    operation: Option<Operation>,
+    /// How many more calls go well.
+    spared: usize,
+    fault: Fault,
+}
+
+impl FaultStore {
+    /// Wraps a store; nothing fails yet.
+    #[must_use]
+    pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { inner, plan: Arc::default() }
+    }
+
+    /// Lets the n-th call from now on fail, counted from 1.
+    pub fn fail_call(&self, n: usize, fault: Fault) {
+        self.plan().faults.push(Planned { operation: None, spared: n.saturating_sub(1), fault });
+    }
+
+    /// Lets the n-th call of an operation from now on fail, counted from 1.
+    pub fn fail(&self, operation: Operation, n: usize, fault: Fault) {
+        self.plan().faults.push(Planned { operation: Some(operation), spared: n.saturating_sub(1), fault });
+    }
+
+    /// Forgets the faults that have not struck.
+    pub fn heal(&self) {
+        self.plan().faults.clear();
+    }
+
+    /// How many calls were made.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.plan().calls.len()
+    }
+
+    /// How many faults have struck.
+    #[must_use]
+    pub fn struck(&self) -> usize {
+        self.plan().struck
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call, and says what goes wrong with it.
+    fn next(&self, operation: Operation) -> Option<Fault> {
+        let mut plan = self.plan();
+        plan.calls.push(operation);
+        let mut due = None;
+        for (index, planned) in plan.faults.iter_mut().enumerate() {
+            if planned.operation.is_some_and(|only| only != operation) {
+                continue;
+            }
+            match planned.spared.checked_sub(1) {
+                Some(spared) => planned.spared = spared,
+                None if due.is_none() => due = Some(index),
+                // Two faults on one call: the later strikes at the next.
+                None => {}
+            }
+        }
+        let fault = plan.faults.remove(due?).fault;
+        plan.struck += 1;
+        Some(fault)
+    }
+
+    /// Makes a call that has no body.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        at: &Location,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match self.next(operation) {
+            None => call.await,
+            Some(Fault::Before(kind)) => Err(fault(operation, at, kind)),
+            Some(Fault::After(kind)) => call.await.and(Err(fault(operation, at, kind))),
+            Some(Fault::Cut(_)) => Err(fault(operation, at, StoreErrorKind::Transient)),
+        }
+    }
+}
+
+impl fmt::Display for FaultStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for FaultStore {
+    async fn get(&self, at: &Location, options: GetOptions) -> Result<GetObject, StoreError> {
+        match self.next(Operation::Get) {
+            None => self.inner.get(at, options).await,
+            Some(Fault::Before(kind) | Fault::After(kind)) => Err(fault(Operation::Get, at, kind)),
+            Some(Fault::Cut(bytes)) => {
+                let object = self.inner.get(at, options).await?;
+                Ok(GetObject { body: cut(object.body, bytes, Operation::Get, at), ..object })
+            }
+        }
+    }
+
+    async fn head(&self, at: &Location) -> Result<ObjectHead, StoreError> {
+        self.call(Operation::Head, at, self.inner.head(at)).await
+    }
+
+    async fn put(&self, at: &Location, body: PutBody, options: PutOptions) -> Result<PutReceipt, StoreError> {
+        match self.next(Operation::Put) {
+            None => self.inner.put(at, body, options).await,
+            Some(Fault::Before(kind)) => Err(fault(Operation::Put, at, kind)),
+            Some(Fault::After(kind)) => {
+                self.inner.put(at, body, options).await.and(Err(fault(Operation::Put, at, kind)))
+            }
+            Some(Fault::Cut(bytes)) => {
+                let (size, stream) = match body {
+                    PutBody::Stream { size, stream } => (size, stream),
+                    PutBody::Bytes(content) => (Some(content.len() as u64), once(Ok(content))),
+                    PutBody::File(path) => match std::fs::read(&path) {
+                        Ok(content) => (Some(content.len() as u64), once(Ok(Bytes::from(content)))),
+                        Err(_) => return Err(fault(Operation::Put, at, StoreErrorKind::Other)),
+                    },
+                };
+                let stream = cut(stream, bytes, Operation::Put, at);
+                // A store may give up before the end of the body, or not look at it; the call fails all the same.
+                self.inner.put(at, PutBody::Stream { size, stream }, options).await.and(Err(fault(
+                    Operation::Put,
+                    at,
+                    StoreErrorKind::Transient,
+                )))
+            }
+        }
+    }
+
+    async fn copy(&self, from: &Location, to: &Location, options: CopyOptions) -> Result<PutReceipt, StoreError> {
+        self.call(Operation::Copy, to, self.inner.copy(from, to, options)).await
+    }
+
+    fn delete(&self, targets: BoxStream<'static, DeleteTarget>) -> BoxStream<'static, Result<Location, StoreError>> {
+        let store = self.clone();
+        let answers = targets.then(move |target| {
+            let store = store.clone();
+            async move {
+                let at = target.at.clone();
+                let delete = store.inner.delete_one(&at, target.if_match);
+                store.call(Operation::Delete, &at, delete).await.map(|()| at.clone())
+            }
+        });
+        answers.boxed()
+    }
+
+    fn list(&self, request: ListRequest) -> BoxStream<'static, Result<ListEntry, StoreError>> {
+        let at = Location::new(request.bucket.as_str(), request.prefix.as_str());
+        let failed = |kind| stream::iter([Err(fault(Operation::List, &at, kind))]);
+        match self.next(Operation::List) {
+            None => self.inner.list(request),
+            Some(Fault::Before(kind)) => failed(kind).boxed(),
+            Some(Fault::After(kind)) => self.inner.list(request).chain(failed(kind)).boxed(),
+            Some(Fault::Cut(entries)) => {
+                self.inner.list(request).take(entries as usize).chain(failed(StoreErrorKind::Transient)).boxed()
+            }
+        }
+    }
+
+    fn promises(&self) -> Promises {
+        self.inner.promises()
+    }
+}
+
+fn fault(operation: Operation, at: &Location, kind: StoreErrorKind) -> StoreError {
+    StoreError::new(operation, at, kind, "a fault was injected")
+}
+
+fn once(content: Result<Bytes, StoreError>) -> BodyStream {
+    stream::iter([content]).boxed()
+}
+
+/// The first bytes of a body, then an error; a body that is shorter breaks at its end.
+fn cut(body: BodyStream, bytes: u64, operation: Operation, at: &Location) -> BodyStream {
+    let error = fault(operation, at, StoreErrorKind::Transient);
+    let kept = body.scan(bytes, |left, chunk| {
+        let piece = match chunk {
+            _ if *left == 0 => None,
+            Ok(chunk) => {
+                let chunk = chunk.slice(..chunk.len().min(usize::try_from(*left).unwrap_or(usize::MAX)));
+                *left -= chunk.len() as u64;
+                Some(Ok(chunk))
+            }
+            Err(error) => Some(Err(error)),
+        };
+        std::future::ready(piece)
+    });
+    kept.chain(once(Err(error))).boxed()
+}
