@@ -21,21 +21,21 @@ use std::time::SystemTime;
 use lru::LruCache;
 use tokio::sync::Semaphore;
 
+pub use bodies::ContentStream;
 pub use copy::CopyRequest;
-pub use delete::DeleteReport;
-pub use get::{GetReport, GetRequest};
+pub use delete::{DeleteReport, DeleteRequest};
+pub use get::{DownloadReport, GetReport, GetRequest};
 pub use list::{LogicalEntry, LogicalListRequest, LogicalObject};
 pub use put::{Estimate, PutReport, PutRequest};
 pub use source::Source;
 pub use verify::{Verdict, VerifyReport};
 
 use crate::cache::ReferenceCache;
+use crate::codec::DeltaCodec;
 use crate::codec::zstd::ZstdCodec;
-use crate::codec::{CodecId, DeltaCodec};
 use crate::policy::Policy;
-use crate::record::Record;
 use crate::scratch::ScratchSpace;
-use crate::store::{Attributes, ETag, ObjectStore};
+use crate::store::{Attributes, ETag, ObjectHead, ObjectStore};
 use crate::{Location, Sha256};
 
 use conditions::Conditions;
@@ -65,7 +65,7 @@ struct Inner {
     memory: Arc<Semaphore>,
     /// Codec runs at a time.
     codec_runs: Arc<Semaphore>,
-    /// Heads that listings ask for at a time.
+    /// Heads that listings have seen, by key and entity tag.
     heads: Mutex<LruCache<(Location, ETag), Arc<RememberedHead>>>,
     conditions: Conditions,
 }
@@ -73,8 +73,7 @@ struct Inner {
 /// The head of a stored object as a listing remembers it.
 #[derive(Debug)]
 struct RememberedHead {
-    record: Record,
-    attributes: Attributes,
+    head: ObjectHead,
 }
 
 /// Bounds of what an engine uses at a time.
@@ -135,9 +134,7 @@ impl Engine {
                 scratch,
                 memory: Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS))),
                 codec_runs: Arc::new(Semaphore::new(limits.codecs.max(1))),
-                heads: Mutex::new(LruCache::new(
-                    NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN),
-                )),
+                heads: Mutex::new(LruCache::new(NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN))),
                 conditions,
             }),
         }
@@ -251,6 +248,3 @@ pub enum ReferenceUse {
     /// It was fetched from the store.
     Fetched,
 }
-
-#[expect(unused_imports, reason = "names the codec of records in the docs above")]
-use CodecId as _;

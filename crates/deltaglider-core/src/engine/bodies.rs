@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use crate::{Location, RandomAccess};
-use crate::store::{Operation, PutBody, StoreError, StoreErrorKind};
 use crate::error::Error;
 use crate::scratch::{Scratch, ScratchSpace, ScratchWriter};
+use crate::store::{Operation, PutBody, StoreError, StoreErrorKind};
+use crate::{Location, RandomAccess};
 
 /// Bytes of an object as they are handed out; the last of them only when all of it was proven.
 pub type ContentStream = BoxStream<'static, Result<Bytes, Error>>;

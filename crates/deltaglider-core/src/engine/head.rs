@@ -1,6 +1,6 @@
 //! Head: what an object is, without its content.
 
-use super::{Engine, LogicalHead, MAX_ROUNDS, StoredForm};
+use super::{Engine, LogicalHead, StoredForm};
 use crate::Location;
 use crate::delta_space::{delta_form, may_be_foreign, whole_form};
 use crate::error::Error;
@@ -127,6 +127,3 @@ pub(super) fn not_found(operation: Operation, at: &Location) -> StoreError {
     error.status = Some(404);
     error
 }
-
-#[expect(dead_code, reason = "rounds of other operations are bounded by the same number")]
-const ROUNDS: u32 = MAX_ROUNDS;

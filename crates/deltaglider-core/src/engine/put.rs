@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::bodies::{blocking, content_body};
 use super::coding::Encoded;
 use super::plan::{self, Form, PutFacts, WhyWhole};
-use super::reference::{ReferenceState, StoredReference};
+use super::reference::{Loaded, ReferenceState, StoredReference};
 use super::source::{Opened, Prepared, Source};
 use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
 use crate::delta_space::{delta_form, whole_form};
@@ -100,7 +100,7 @@ struct Put<'a> {
 
 /// A delta made against a reference, with the reference in hand.
 struct Made {
-    delta: Scratch,
+    delta: Arc<Scratch>,
     reference: Bytes,
     used: ReferenceUse,
 }
@@ -220,7 +220,13 @@ impl Engine {
             match self.confirm(&mut put, &reference, &made.reference).await? {
                 None => {
                     let used = if created { ReferenceUse::Created } else { made.used };
-                    return Ok(put.delta_report(&reference, &made.delta, used, receipt, self.writer_codec().id().as_str()));
+                    return Ok(put.delta_report(
+                        &reference,
+                        &made.delta,
+                        used,
+                        receipt,
+                        self.writer_codec().id().as_str(),
+                    ));
                 }
                 Some(other) => state = other,
             }
@@ -278,7 +284,7 @@ impl Engine {
         let target = (Arc::clone(put.prepared.content()), digest);
         let progress = Arc::clone(&put.request.progress);
         match self.encode(&memory, (bytes.clone(), reference.sha256), target, max_size, progress).await? {
-            Encoded::Delta(delta) => Ok(Making::Made(Made { delta, reference: bytes, used })),
+            Encoded::Delta(delta) => Ok(Making::Made(Made { delta: Arc::new(delta), reference: bytes, used })),
             Encoded::TooLarge => Ok(Making::Whole(WhyWhole::Ratio)),
         }
     }
@@ -291,8 +297,10 @@ impl Engine {
                 Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
                 Err(error) => return Err(error),
             };
-            if let Some((bytes, used)) = self.load_reference(found, reference.sha256).await? {
-                return Ok(Loading::Loaded(bytes, used));
+            match self.load_reference(found, reference.sha256).await? {
+                Loaded::Proven(bytes, used) => return Ok(Loading::Loaded(bytes, used)),
+                Loaded::DamagedInStore(_) => return Ok(Loading::Damaged),
+                Loaded::DamagedInCache => {}
             }
         }
         Ok(Loading::Damaged)
@@ -303,7 +311,7 @@ impl Engine {
         &self,
         put: &mut Put<'_>,
         reference: &StoredReference,
-        delta: &Scratch,
+        delta: &Arc<Scratch>,
     ) -> Result<Option<PutReceipt>, Error> {
         let Some(at) = delta_form(put.at) else { return Ok(None) };
         let facts = DeltaFacts {
@@ -318,7 +326,7 @@ impl Engine {
         let mut mode = PutMode::Create;
         for _ in 0..MAX_ROUNDS {
             let options = put.options(mode.clone(), metadata.clone());
-            let answer = self.inner.store.put(&at, delta_body(delta).await?, options).await;
+            let answer = self.inner.store.put(&at, delta_body(delta), options).await;
             put.sent += delta.size();
             match answer {
                 Ok(receipt) => {
@@ -508,16 +516,16 @@ pub(super) fn is_own_delta(metadata: &Metadata) -> bool {
 pub(super) fn ensure_key(at: &Location) -> Result<(), Error> {
     match at.key().len() {
         0 => Err(Error::Invalid("the key is empty".to_owned())),
-        length if length > MAX_KEY_BYTES => {
-            Err(Error::Invalid(format!("the key is {length} bytes long as it would be stored; S3 allows {MAX_KEY_BYTES}")))
-        }
+        length if length > MAX_KEY_BYTES => Err(Error::Invalid(format!(
+            "the key is {length} bytes long as it would be stored; S3 allows {MAX_KEY_BYTES}"
+        ))),
         _ => Ok(()),
     }
 }
 
-async fn delta_body(delta: &Scratch) -> Result<PutBody, Error> {
+fn delta_body(delta: &Arc<Scratch>) -> PutBody {
     match delta.bytes() {
-        Some(bytes) => Ok(PutBody::Bytes(bytes)),
-        None => Ok(content_body(Arc::new(delta.clone()) as Arc<dyn RandomAccess>)),
+        Some(bytes) => PutBody::Bytes(bytes),
+        None => content_body(Arc::clone(delta) as Arc<dyn RandomAccess>),
     }
 }

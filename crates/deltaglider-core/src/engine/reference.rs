@@ -48,6 +48,17 @@ pub(super) enum FoundReference {
     Remote { object: GetObject, claim: Claim },
 }
 
+/// What came of loading a reference.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// It is in memory, and has its digest.
+    Proven(Bytes, ReferenceUse),
+    /// The cached entry cannot be read; it was dropped.
+    DamagedInCache,
+    /// The store holds something else than the record says.
+    DamagedInStore(Sha256),
+}
+
 impl FoundReference {
     pub(super) fn size(&self) -> u64 {
         match self {
@@ -133,29 +144,23 @@ impl Engine {
     }
 
     /// Reads a reference into memory, proves it, and keeps it in the cache.
-    ///
-    /// `None` where the cached entry or the fetched bytes turn out to be damaged.
-    pub(super) async fn load_reference(
-        &self,
-        reference: FoundReference,
-        digest: Sha256,
-    ) -> Result<Option<(Bytes, ReferenceUse)>, Error> {
+    pub(super) async fn load_reference(&self, reference: FoundReference, digest: Sha256) -> Result<Loaded, Error> {
         match reference {
             FoundReference::Cached(content) => {
                 let bytes = blocking(move || read_all(&*content)).await;
                 match bytes {
-                    Ok(bytes) => Ok(Some((bytes, ReferenceUse::Cached))),
+                    Ok(bytes) => Ok(Loaded::Proven(bytes, ReferenceUse::Cached)),
                     Err(error) => {
                         tracing::debug!(%error, %digest, "a cached reference cannot be read");
                         let _ = self.inner.cache.evict(&CacheKey::stored(digest)).await;
-                        Ok(None)
+                        Ok(Loaded::DamagedInCache)
                     }
                 }
             }
             FoundReference::Remote { object, claim } => {
                 let (scratch, actual) = self.spool_object(object).await?;
                 if actual != digest {
-                    return Ok(None);
+                    return Ok(Loaded::DamagedInStore(actual));
                 }
                 let scratch = Arc::new(scratch);
                 self.keep_reference(digest, Arc::clone(&scratch) as Arc<dyn RandomAccess>).await;
@@ -164,7 +169,7 @@ impl Engine {
                     Some(bytes) => bytes,
                     None => blocking(move || read_all(&*scratch)).await.map_err(Error::Scratch)?,
                 };
-                Ok(Some((bytes, ReferenceUse::Fetched)))
+                Ok(Loaded::Proven(bytes, ReferenceUse::Fetched))
             }
         }
     }

@@ -1,0 +1,364 @@
+//! Get: whole or a range, from whatever form is stored, proven before the last byte is handed out.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+
+use super::bodies::{ContentStream, blocking, content_stream};
+use super::coding::Decoding;
+use super::head::{Candidate, candidates, logical_head, missing_field, not_found};
+use super::reference::Loaded;
+use super::{Engine, LogicalHead, MAX_ROUNDS, ReferenceUse};
+use crate::digest::Sha256Hasher;
+use crate::error::Error;
+use crate::progress::{SharedProgress, Stage, silent};
+use crate::record::{DeltaRecord, Record};
+use crate::store::{ByteRange, ETag, GetObject, GetOptions, ObjectHead, Operation, StoreError, StoreErrorKind, found};
+use crate::{DeltaSpace, Location, Sha256};
+
+/// How an object is fetched.
+#[derive(Clone, Debug)]
+pub struct GetRequest {
+    /// Only this part of it.
+    pub range: Option<ByteRange>,
+    /// Only if its logical entity tag is this one.
+    pub if_match: Option<ETag>,
+    /// Hears how far it is.
+    pub progress: SharedProgress,
+}
+
+impl Default for GetRequest {
+    fn default() -> Self {
+        Self { range: None, if_match: None, progress: silent() }
+    }
+}
+
+/// An object, its body not yet read.
+pub struct GetReport {
+    /// Its logical head.
+    pub head: LogicalHead,
+    /// Which bytes the body holds.
+    pub range: Range<u64>,
+    /// The bytes. Where they turn out not to be what was recorded, the stream ends in an error before the last of them.
+    pub body: ContentStream,
+    /// Where the reference came from.
+    pub reference: ReferenceUse,
+    /// Bytes that had to be fetched: the stored form, and the reference where it was not cached.
+    pub fetched: u64,
+}
+
+impl fmt::Debug for GetReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GetReport").field("head", &self.head).field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+/// What a download into a file did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct DownloadReport {
+    /// The object's logical head.
+    pub head: LogicalHead,
+    /// Where the reference came from.
+    pub reference: ReferenceUse,
+    /// Bytes that had to be fetched: the stored form, and the reference where it was not cached.
+    pub fetched: u64,
+}
+
+/// A stored form, opened.
+enum Form {
+    Whole(GetObject),
+    Delta(Delta),
+}
+
+/// A delta with its reference in memory.
+struct Delta {
+    at: Location,
+    record: DeltaRecord,
+    object: GetObject,
+    reference: super::reference::FoundReference,
+    reference_sha256: Sha256,
+}
+
+impl Engine {
+    /// Fetches an object. Costs 1 request for a delta whose reference is cached and for a name that can be no delta, 2 for a delta
+    /// whose reference is not, and for a whole object whose name could be a delta.
+    ///
+    /// A range of a delta is cut out of the whole object, which is decoded and proven first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] with `NotFound` where there is no such object, with `InvalidRange`, with `Conflict` where `if_match` does not
+    /// hold; [`Error::ReferenceMissing`], [`Error::Integrity`], [`Error::Damaged`] where the stored bytes do not give it back.
+    pub async fn get(&self, at: &Location, request: &GetRequest) -> Result<GetReport, Error> {
+        let (head, form) = self.open(at, request).await?;
+        match form {
+            Form::Whole(object) => Ok(whole_report(head, object, Arc::clone(&request.progress))),
+            Form::Delta(delta) => {
+                let range = resolve(at, request.range, head.size)?;
+                let writer = self.inner.scratch.writer();
+                let (writer, reference, fetched) = self
+                    .decode_delta(delta, head.size, writer, &request.progress)
+                    .await
+                    .map_err(|error| match error {
+                        Error::Destination(error) => Error::Scratch(error),
+                        other => other,
+                    })?;
+                let content = blocking(move || writer.finish()).await.map_err(Error::Scratch)?;
+                let body = content_stream(Arc::new(content), range.clone()).map_err(Error::Scratch).boxed();
+                Ok(GetReport { head, range, body, reference, fetched })
+            }
+        }
+    }
+
+    /// Fetches an object into a file, from where the file stands; its content is proven when this returns without an error.
+    /// Costs as [`Engine::get`].
+    pub async fn download(
+        &self,
+        at: &Location,
+        file: File,
+        progress: &SharedProgress,
+    ) -> Result<DownloadReport, Error> {
+        let request = GetRequest { progress: Arc::clone(progress), ..GetRequest::default() };
+        let (head, form) = self.open(at, &request).await?;
+        match form {
+            Form::Delta(delta) => {
+                let buffered = io::BufWriter::with_capacity(256 << 10, file);
+                let (_, reference, fetched) = self.decode_delta(delta, head.size, buffered, progress).await?;
+                Ok(DownloadReport { head, reference, fetched })
+            }
+            Form::Whole(object) => {
+                let fetched = object.head.size;
+                let mut report = whole_report(head, object, Arc::clone(progress));
+                write_stream(&mut report.body, file).await?;
+                Ok(DownloadReport { head: report.head, reference: ReferenceUse::None, fetched })
+            }
+        }
+    }
+
+    /// Finds the form that stands for the object now.
+    ///
+    /// A delta whose reference is missing is not the end: a writer may be putting the reference back, or the object may have been
+    /// stored anew. It is an error only when two rounds have seen the same thing. The whole form is never taken for a delta that
+    /// still stands: it would be an older object.
+    async fn open(&self, at: &Location, request: &GetRequest) -> Result<(LogicalHead, Form), Error> {
+        let mut seen: Option<Option<ETag>> = None;
+        for _ in 0..MAX_ROUNDS {
+            let mut lost = None;
+            for candidate in candidates(at) {
+                let Some(object) = self.get_candidate(&candidate, request).await? else { continue };
+                let Some(head) = logical_head(&candidate, &object.head)? else { continue };
+                if let Some(wanted) = &request.if_match
+                    && *wanted != head.e_tag
+                {
+                    let message = "At least one of the pre-conditions you specified did not hold";
+                    return Err(StoreError::new(Operation::Get, at, StoreErrorKind::Conflict, message).into());
+                }
+                let Candidate::Delta(delta_at) = &candidate else {
+                    return Ok((head, Form::Whole(object)));
+                };
+                match self.open_delta(delta_at, object).await? {
+                    Ok(delta) => return Ok((head, Form::Delta(delta))),
+                    Err(missing) => lost = Some(missing),
+                }
+                break;
+            }
+            let now = lost.as_ref().map(|missing| missing.e_tag.clone());
+            if seen.as_ref() == Some(&now) {
+                return Err(lost.map_or_else(|| not_found(Operation::Get, at).into(), |missing| missing.error));
+            }
+            seen = Some(now);
+        }
+        Err(Error::Contended { at: at.clone(), rounds: MAX_ROUNDS })
+    }
+
+    async fn get_candidate(&self, candidate: &Candidate, request: &GetRequest) -> Result<Option<GetObject>, Error> {
+        let range = match candidate {
+            Candidate::Delta(_) => None,
+            Candidate::Whole(_) | Candidate::Foreign(_) => request.range,
+        };
+        let options = GetOptions { range, if_match: None };
+        Ok(found(self.inner.store.get(candidate.at(), options).await)?)
+    }
+
+    async fn open_delta(&self, at: &Location, object: GetObject) -> Result<Result<Delta, MissingReference>, Error> {
+        let record = delta_record(at, &object.head)?;
+        if self.reader_codec(&record.codec).is_none() {
+            return Err(Error::UnsupportedCodec { at: at.clone(), codec: record.codec });
+        }
+        let digest = record.reference_sha256.ok_or_else(|| missing_field(at, "ref-sha256"))?;
+        let space = DeltaSpace::of_stored(at);
+        match self.search_reference(&space, digest, record.reference_key.as_deref()).await? {
+            Some(reference) => Ok(Ok(Delta { at: at.clone(), record, object, reference, reference_sha256: digest })),
+            None => {
+                let error = Error::ReferenceMissing { at: at.clone(), reference: space.reference(), digest };
+                Ok(Err(MissingReference { e_tag: object.head.e_tag, error }))
+            }
+        }
+    }
+
+    /// Decodes a delta into a writer and proves what was written.
+    async fn decode_delta<W: Write + Send + 'static>(
+        &self,
+        delta: Delta,
+        size: u64,
+        destination: W,
+        progress: &SharedProgress,
+    ) -> Result<(W, ReferenceUse, u64), Error> {
+        let Delta { at, record, object, reference, reference_sha256 } = delta;
+        let codec = self
+            .reader_codec(&record.codec)
+            .ok_or_else(|| Error::UnsupportedCodec { at: at.clone(), codec: record.codec.clone() })?;
+        let expected = record.content.sha256.ok_or_else(|| missing_field(&at, "file-sha256"))?;
+        let mut fetched = object.head.size;
+        let reference_size = reference.size();
+        let limit = self.inner.limits.memory;
+        let memory = self.codec_memory(codec, reference_size, size).await.ok_or_else(|| Error::Memory {
+            at: at.clone(),
+            needed: reference_size.saturating_add(codec.memory(reference_size, size, u64::MAX).unwrap_or(u64::MAX)),
+            limit,
+        })?;
+        // Both bodies come at the same time.
+        let (delta, loaded) =
+            futures::try_join!(self.spool_object(object), self.load_again(&at, reference, &record, reference_sha256))?;
+        let (reference, used) = loaded;
+        if used == ReferenceUse::Fetched {
+            fetched += reference.len() as u64;
+        }
+        progress.advance(Stage::Download, fetched);
+        let decoded = self.decode(codec, &memory, reference, delta.0, size, destination).await;
+        let (destination, actual) = decoded.map_err(|error| match error {
+            Decoding::Damaged(source) => Error::Damaged { at: at.clone(), source },
+            Decoding::Destination(error) => Error::Destination(error),
+        })?;
+        if actual != expected {
+            return Err(Error::Integrity { at, expected, actual });
+        }
+        progress.advance(Stage::Decode, size);
+        Ok((destination, used, fetched))
+    }
+
+    /// Loads a reference; where the cached one is damaged, fetches it.
+    async fn load_again(
+        &self,
+        delta_at: &Location,
+        mut reference: super::reference::FoundReference,
+        record: &DeltaRecord,
+        digest: Sha256,
+    ) -> Result<(Bytes, ReferenceUse), Error> {
+        let space = DeltaSpace::of_stored(delta_at);
+        for _ in 0..3 {
+            match self.load_reference(reference, digest).await? {
+                Loaded::Proven(bytes, used) => return Ok((bytes, used)),
+                Loaded::DamagedInStore(actual) => {
+                    return Err(Error::Integrity { at: space.reference(), expected: digest, actual });
+                }
+                Loaded::DamagedInCache => {}
+            }
+            reference =
+                self.search_reference(&space, digest, record.reference_key.as_deref()).await?.ok_or_else(|| {
+                    Error::ReferenceMissing { at: delta_at.clone(), reference: space.reference(), digest }
+                })?;
+        }
+        Err(Error::Contended { at: space.reference(), rounds: 3 })
+    }
+}
+
+/// A delta that stands without its reference.
+struct MissingReference {
+    e_tag: ETag,
+    error: Error,
+}
+
+fn delta_record(at: &Location, head: &ObjectHead) -> Result<DeltaRecord, Error> {
+    match Record::read(&head.attributes.metadata) {
+        Ok(Record::Delta(record)) => Ok(record),
+        Ok(_) => Err(missing_field(at, "ref-sha256")),
+        Err(source) => Err(Error::Record { at: at.clone(), source }),
+    }
+}
+
+fn resolve(at: &Location, range: Option<ByteRange>, size: u64) -> Result<Range<u64>, Error> {
+    match range {
+        None => Ok(0..size),
+        Some(range) => range.resolve(size).ok_or_else(|| {
+            let message = "The requested range is not satisfiable";
+            StoreError::new(Operation::Get, at, StoreErrorKind::InvalidRange, message).into()
+        }),
+    }
+}
+
+fn whole_report(head: LogicalHead, object: GetObject, progress: SharedProgress) -> GetReport {
+    let range = object.range.clone();
+    let fetched = range.end - range.start;
+    let complete = range == (0..head.size);
+    let body = match head.sha256 {
+        Some(expected) if complete => proven(object, expected, head.stored.at().clone()),
+        _ => object.body.map_err(Error::from).boxed(),
+    };
+    let body = body
+        .inspect_ok(move |chunk| {
+            progress.advance(Stage::Download, chunk.len() as u64);
+        })
+        .boxed();
+    GetReport { head, range, body, reference: ReferenceUse::None, fetched }
+}
+
+/// A body that keeps its last chunk back until all of it was proven.
+fn proven(object: GetObject, expected: Sha256, at: Location) -> ContentStream {
+    async_stream::try_stream! {
+        let mut body = object.body;
+        let mut hasher = Sha256Hasher::default();
+        let mut held: Option<Bytes> = None;
+        while let Some(chunk) = body.try_next().await? {
+            if chunk.is_empty() {
+                continue;
+            }
+            hasher.update(&chunk);
+            if let Some(previous) = held.replace(chunk) {
+                yield previous;
+            }
+        }
+        let actual = hasher.finish();
+        if actual != expected {
+            Err(Error::Integrity { at, expected, actual })?;
+        }
+        if let Some(last) = held {
+            yield last;
+        }
+    }
+    .boxed()
+}
+
+async fn write_stream(body: &mut ContentStream, file: File) -> Result<(), Error> {
+    const BATCH: usize = 1 << 20;
+    let mut file = file;
+    let mut batch = Vec::new();
+    let mut batched = 0;
+    loop {
+        let chunk = body.try_next().await?;
+        let last = chunk.is_none();
+        if let Some(chunk) = chunk {
+            batched += chunk.len();
+            batch.push(chunk);
+        }
+        if last || batched >= BATCH {
+            let chunks = std::mem::take(&mut batch);
+            batched = 0;
+            let written = blocking(move || {
+                for chunk in chunks {
+                    file.write_all(&chunk)?;
+                }
+                Ok::<_, io::Error>(file)
+            });
+            file = written.await.map_err(Error::Destination)?;
+        }
+        if last {
+            return Ok(());
+        }
+    }
+}
