@@ -2,6 +2,8 @@
 
 pub mod counting_store;
 pub mod fault_store;
+pub mod map_cache;
 
 pub use counting_store::{CountingStore, Counts, Outcome, Request};
 pub use fault_store::{Fault, FaultStore};
+pub use map_cache::MapCache;

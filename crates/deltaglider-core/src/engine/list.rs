@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::head::{Candidate, logical_head};
 use super::{Engine, LogicalHead, RememberedHead, StoredForm};
-use crate::delta_space::{StoredName, logical_directory, stored_prefix};
+use crate::delta_space::{StoredName, is_escaped, logical_directory, stored_prefix, whole_form};
 use crate::error::Error;
 use crate::policy::may_be_delta;
 use crate::record::Record;
@@ -278,16 +278,28 @@ impl Merge {
     }
 }
 
-/// The shortest logical key whose delta may still come after a stored key, though it sorts before it.
+/// The shortest logical key that another stored form may still come for, though it sorts before the stored key: the delta of an
+/// archive, or the escaped form that stands for a foreign object of an internal name.
 fn pending(stored_key: &str) -> Option<String> {
     let slash = stored_key.rfind('/').map_or(0, |slash| slash + 1);
-    (slash + 1..=stored_key.len())
-        .filter(|end| stored_key.is_char_boundary(*end))
-        .find(|end| &stored_key[*end..] < ".delta" && may_be_delta(&stored_key[slash..*end]))
-        .and_then(|end| match StoredName::of(&stored_key[..end]) {
-            StoredName::Whole(key) => Some(key),
+    (slash + 1..=stored_key.len()).filter(|end| stored_key.is_char_boundary(*end)).find_map(|end| {
+        let (key, rest) = stored_key.split_at(end);
+        match StoredName::of(key) {
+            StoredName::Whole(logical) if rest < ".delta" && may_be_delta(&key[slash..]) => Some(logical),
+            StoredName::Reference | StoredName::Delta(_)
+                if whole_form_key(key).is_some_and(|form| *stored_key < *form) =>
+            {
+                Some(key.to_owned())
+            }
             _ => None,
-        })
+        }
+    })
+}
+
+/// Where an object of an internal name is stored by us.
+fn whole_form_key(key: &str) -> Option<String> {
+    let at = Location::new("", key);
+    is_escaped(&at).then(|| whole_form(&at).key().to_owned())
 }
 
 fn name(key: &str) -> &str {
