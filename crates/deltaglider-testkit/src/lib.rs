@@ -1,1 +1,2 @@
 //! Conformance suites, fault and counting stores, and an S3 server in the process.
+pub mod cache_conformance;
