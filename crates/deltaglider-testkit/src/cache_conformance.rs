@@ -138,7 +138,7 @@ pub async fn keeps_until_pruned(harness: &dyn CacheHarness) {
     let mut left = 0;
     for (entry, bytes) in &contents {
         if let Some(found) = read(&*cache, entry).await {
-            assert_eq!(found, bytes);
+            assert_eq!(found, **bytes);
             left += 1;
         }
     }
