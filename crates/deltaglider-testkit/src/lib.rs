@@ -1,1 +1,3 @@
 //! Conformance suites, fault and counting stores, and an S3 server in the process.
+
+pub mod codec_conformance;
