@@ -320,3 +320,49 @@ impl<'a> Source<'a> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn the_planned_memory_is_what_zstd_takes() {
+        let text: Vec<u8> = (0_u32..3 << 20).flat_map(|n| n.wrapping_mul(0x9e37_79b1).to_be_bytes()).collect();
+        for (reference, target) in [(0, 0), (10, 1000), (100_000, 3 << 20), (3 << 20, 100_000), (5 << 20, 7 << 20)] {
+            for (packed, limit) in [(true, 1 << 30), (false, 1 << 30), (true, 17 << 20), (false, 17 << 20)] {
+                let plan = Plan::choose(reference as u64, target as u64, 512 << 20, packed, limit).expect("fits");
+                let reference = &text[..reference];
+                let target = Bytes::copy_from_slice(&text[text.len() - target..]);
+                let segment = plan.segment().min(target.size());
+                let mut context = CCtx::create();
+                for parameter in parameters(&plan) {
+                    context.set_parameter(parameter).expect("valid");
+                }
+                context.ref_prefix(reference).expect("set");
+                context.set_pledged_src_size(Some(segment)).expect("set");
+                let mut delta = Vec::new();
+                encode_frame(&mut context, &target, 0..segment, &mut delta, &mut Buffers::new()).expect("encoded");
+                let taken = (context.sizeof() + 2 * IO_BUFFER + reference.len()) as u64;
+                assert!(taken <= plan.memory(), "{taken} of {plan:?}");
+                assert!(plan.memory() < taken + (3 << 20), "{taken} of {plan:?}");
+
+                let mut context = DCtx::create();
+                context.ref_prefix(reference).expect("set");
+                let mut given = vec![0; IO_BUFFER];
+                let mut rest = segment;
+                let mut source: &[u8] = &delta;
+                let mut source = Source::new(&mut source);
+                let header = FrameHeader::parse(source.frame_start().expect("read")).expect("a header");
+                let FrameHeader::Data { window, content } = header else { panic!("a frame of data") };
+                assert_eq!(content, Some(segment));
+                decode_frame(&mut context, &mut source, &mut io::sink(), &mut given, &mut rest, segment)
+                    .expect("decoded");
+                let taken = (context.sizeof() + 2 * IO_BUFFER) as u64;
+                assert!(taken <= plan::decoder_memory(window, content), "{taken} for {window}");
+                assert!(taken + reference.len() as u64 <= plan.memory());
+            }
+        }
+    }
+}
