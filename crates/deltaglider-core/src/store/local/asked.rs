@@ -58,3 +58,34 @@ impl Asked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_have_a_meaning() {
+        let asked = Asked::new(Operation::Put, &Location::new("b", "k"));
+        for (error, kind) in [
+            (io::ErrorKind::StorageFull, StoreErrorKind::NoSpace),
+            (io::ErrorKind::QuotaExceeded, StoreErrorKind::NoSpace),
+            (io::ErrorKind::PermissionDenied, StoreErrorKind::Denied),
+            (io::ErrorKind::ReadOnlyFilesystem, StoreErrorKind::Denied),
+            (io::ErrorKind::InvalidFilename, StoreErrorKind::Invalid),
+            (io::ErrorKind::Other, StoreErrorKind::Other),
+        ] {
+            let error = asked.io("cannot write", Path::new("/s/k"), error.into());
+            assert_eq!((error.kind, error.message.as_str()), (kind, "cannot write /s/k"));
+        }
+        #[cfg(unix)]
+        for (code, kind) in [
+            (rustix::io::Errno::NOSPC, StoreErrorKind::NoSpace),
+            (rustix::io::Errno::DQUOT, StoreErrorKind::NoSpace),
+            (rustix::io::Errno::PERM, StoreErrorKind::Denied),
+            (rustix::io::Errno::ACCESS, StoreErrorKind::Denied),
+            (rustix::io::Errno::ROFS, StoreErrorKind::Denied),
+        ] {
+            assert_eq!(asked.io("cannot write", Path::new("/s/k"), code.into()).kind, kind);
+        }
+    }
+}

@@ -16,6 +16,9 @@ const FORMAT: &str = "1\n";
 /// Names of the directory of buckets that are no buckets.
 const RESERVED: &str = ".deltaglider-";
 
+/// How a bucket is called while its directory is being removed.
+const REMOVED: &str = ".deltaglider-removed-";
+
 /// How many locks the keys of a bucket share.
 const STRIPES: u8 = 64;
 
@@ -61,6 +64,7 @@ impl BucketDirectory {
         let path = root.join(name);
         fs::create_dir_all(&path).map_err(|error| asked.io("cannot make", &path, error))?;
         let exists = || asked.error(StoreErrorKind::Conflict, format!("{} is a store already", path.display()));
+        sweep_removed(root);
         let entries = names(&path).map_err(|error| asked.io("cannot read", &path, error))?;
         if entries.iter().any(|entry| entry == MARKER) {
             return Err(exists());
@@ -91,9 +95,14 @@ impl BucketDirectory {
             return Err(asked.error(StoreErrorKind::NotEmpty, message));
         }
         // In one step, so that nobody finds a bucket with half a marker.
-        let removed = root.join(format!("{RESERVED}removed-{}", unique(asked)?));
+        let removed = root.join(format!("{REMOVED}{}", unique(asked)?));
         fs::rename(&self.path, &removed).map_err(|error| asked.io("cannot remove", &self.path, error))?;
-        fs::remove_dir_all(&removed).map_err(|error| asked.io("cannot remove", &removed, error))?;
+        match fs::remove_dir_all(&removed) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(asked.io("cannot remove", &removed, error));
+            }
+            _ => {}
+        }
         sync_directory(root).map_err(|error| asked.io("cannot sync", root, error))
     }
 
@@ -228,6 +237,13 @@ pub(super) fn unique(asked: &Asked) -> Result<String, StoreError> {
         asked.error(StoreErrorKind::Other, "the system gives no random numbers").with_source(error.to_string())
     })?;
     Ok(format!("{}-{random:016x}", std::process::id()))
+}
+
+/// Ends removals that were interrupted; one that is under way loses nothing by it.
+fn sweep_removed(root: &Path) {
+    for name in names(root).unwrap_or_default().iter().filter(|name| name.starts_with(REMOVED)) {
+        drop(fs::remove_dir_all(root.join(name)));
+    }
 }
 
 fn is_bucket_name(name: &str) -> bool {

@@ -79,7 +79,8 @@ fn pieces(component: &str, is_directory: bool) -> Vec<String> {
 
 /// Escapes the first character of a name that begins like the marker or like a device of Windows.
 fn guarded(name: String, is_directory: bool) -> String {
-    if !is_device(&name) && !(is_directory && name.starts_with(MARKER)) {
+    let is_marker = is_directory && name.starts_with(MARKER);
+    if !is_marker && !is_device(&name) {
         return name;
     }
     let mut escaped = String::new();
@@ -219,8 +220,9 @@ mod tests {
 
         #[test]
         fn keys_below_a_prefix_are_in_its_directory(key in any_key()) {
-            for (index, _) in key.match_indices('/') {
-                prop_assert!(object_path(&key).starts_with(directory_path(&key[..=index])));
+            let path = object_path(&key);
+            for (index, _) in key.match_indices('/').take(8) {
+                prop_assert!(path.starts_with(directory_path(&key[..=index])));
             }
         }
     }

@@ -204,6 +204,8 @@ pub(super) fn sweep(bucket: &BucketDirectory) {
         match file.try_lock() {
             Ok(()) => match fs::remove_file(&path) {
                 Ok(()) => tracing::info!(path = %path.display(), "removed what an interrupted put had left"),
+                // Its writer has just published it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "cannot remove what an interrupted put left");
                 }
