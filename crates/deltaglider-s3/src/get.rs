@@ -107,7 +107,7 @@ fn parse_content_range(header: &str) -> Option<(Range<u64>, u64)> {
     let (span, size) = header.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = span.split_once('-')?;
     let (first, last, size): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, size.parse().ok()?);
-    (first <= last && last < size).then_some((first..last + 1, size))
+    (first <= last && last < size).then(|| (first..last + 1, size))
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ pub mod conformance;
 pub mod counting_store;
 pub mod fault_store;
 pub mod map_cache;
+pub mod s3_server;
 
 pub use counting_store::{CountingStore, Counts, Outcome, Request};
 pub use fault_store::{Fault, FaultStore};
 pub use map_cache::MapCache;
+pub use s3_server::S3Server;
