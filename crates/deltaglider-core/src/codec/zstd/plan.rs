@@ -92,12 +92,13 @@ impl Plan {
 
     /// The search that pays for this content, with tables as large as the plan allows.
     pub(super) fn search(&self) -> Search {
-        let log = |below: u32| (self.window_log().saturating_sub(below + self.shrink)).clamp(12, 29);
-        let far_hash_log = self.window_log().saturating_sub(FAR_RATE_LOG + self.shrink).clamp(10, 29);
+        let window_log = self.window_log();
+        let far_hash_log = window_log.saturating_sub(FAR_RATE_LOG + self.shrink).clamp(10, 29);
         if self.packed {
             Search {
                 strategy: Strategy::ZSTD_fast,
-                hash_log: log(5),
+                // 8 MiB cost next to nothing: only beyond 64 MiB the table grows with the content.
+                hash_log: shrunk((window_log - 5).max(window_log.min(22) - 1), self.shrink),
                 search_log: 1,
                 min_match: 4,
                 target_length: 0,
@@ -107,7 +108,7 @@ impl Plan {
         } else {
             Search {
                 strategy: Strategy::ZSTD_lazy2,
-                hash_log: log(3),
+                hash_log: shrunk(window_log - 3, self.shrink),
                 search_log: 5,
                 min_match: 6,
                 target_length: 32,
@@ -127,6 +128,10 @@ impl Plan {
         let tables = (entry << search.hash_log) + far;
         self.reference_size.saturating_add(self.segment + tables + ENCODER_BASE)
     }
+}
+
+fn shrunk(log: u32, shrink: u32) -> u32 {
+    log.saturating_sub(shrink).clamp(12, 29)
 }
 
 /// Bytes of memory that decoding a frame takes at most, without the reference.
