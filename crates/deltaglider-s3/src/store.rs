@@ -1,0 +1,150 @@
+//! The store itself: one client, made with the first request, and the limiter that all requests share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deltaglider_core::Location;
+use deltaglider_core::store::{
+    BucketStore, BucketSummary, CopyOptions, DeleteTarget, GetObject, GetOptions, ListEntry, ListRequest, ObjectHead,
+    ObjectStore, Operation, Promises, PutBody, PutOptions, PutReceipt, StoreError,
+};
+use futures::stream::BoxStream;
+use tokio::sync::OnceCell;
+
+use crate::builder::{S3StoreBuilder, Settings, shown_endpoint};
+use crate::call::Call;
+use crate::connection::{self, Connection};
+use crate::limiter::Limiter;
+use crate::watch::Watch;
+use crate::{buckets, copy, delete, get, list, put};
+
+/// An object store on Amazon S3, or on a server that speaks its protocol.
+///
+/// Clones share connections, credentials and the limit on requests under way.
+///
+/// Requests are retried by the SDK (five attempts by default, exponential pauses with jitter). Throttling (429, 503) halves the
+/// number of requests that this store and its clones have under way; answers raise it again.
+///
+/// **A lost answer.** When the answer to a conditional put, copy or delete does not come, the retry meets the effect of the first
+/// attempt and fails with `Conflict` (or `NotFound`): the store cannot tell its own success from somebody else's. The message of
+/// such an error says "after a retry". Who must know asks for the head, and compares digests.
+#[derive(Clone)]
+pub struct S3Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Arc<Settings>,
+    connection: OnceCell<Connection>,
+    limiter: Arc<Limiter>,
+}
+
+impl S3Store {
+    /// Settings to make a store from.
+    pub fn builder() -> S3StoreBuilder {
+        S3StoreBuilder::default()
+    }
+
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        let limiter = Arc::new(Limiter::new(settings.concurrency));
+        Self { inner: Arc::new(Inner { settings, connection: OnceCell::new(), limiter }) }
+    }
+
+    /// Reads configuration (files and variables of the AWS tools) now instead of with the first request. Sends nothing to the
+    /// store; without a region anywhere it asks the metadata service of EC2, for 2 s at most. Afterwards
+    /// [`promises`](ObjectStore::promises) knows whether this is AWS.
+    pub async fn load(&self) -> Result<(), StoreError> {
+        self.connection(Operation::List, &Location::new("", "")).await.map(|_| ())
+    }
+
+    /// How many requests may be under way at present: fewer than the configured number after throttling.
+    #[must_use]
+    pub fn allowed_concurrency(&self) -> usize {
+        self.inner.limiter.allowed()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) async fn connection(&self, operation: Operation, at: &Location) -> Result<&Connection, StoreError> {
+        let connecting = || connection::connect(&self.inner.settings, (operation, at));
+        self.inner.connection.get_or_try_init(connecting).await
+    }
+
+    /// Waits for leave to send a request.
+    pub(crate) async fn call(&self, operation: Operation, at: &Location) -> Result<Call, StoreError> {
+        let connection = self.connection(operation, at).await?;
+        let permit = self.inner.limiter.permit().await;
+        let watch = Watch::new(Arc::clone(&self.inner.limiter));
+        let endpoint = connection.endpoint.as_deref().map_or_else(|| "Amazon S3".to_owned(), shown_endpoint);
+        Ok(Call::new(connection.client.clone(), watch, permit, &self.inner.settings, endpoint, (operation, at)))
+    }
+}
+
+impl fmt::Display for S3Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connected = self.inner.connection.get().and_then(|connection| connection.endpoint.as_deref());
+        match self.inner.settings.endpoint.as_deref().or(connected) {
+            Some(endpoint) => write!(f, "S3 at {}", shown_endpoint(endpoint)),
+            None => f.write_str("Amazon S3"),
+        }
+    }
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S3Store({self})")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3Store {
+    async fn get(&self, at: &Location, options: GetOptions) -> Result<GetObject, StoreError> {
+        get::get(self, at, options).await
+    }
+
+    async fn head(&self, at: &Location) -> Result<ObjectHead, StoreError> {
+        get::head(self, at, Operation::Head).await
+    }
+
+    async fn put(&self, at: &Location, body: PutBody, options: PutOptions) -> Result<PutReceipt, StoreError> {
+        put::put(self, at, body, &options).await
+    }
+
+    async fn copy(&self, from: &Location, to: &Location, options: CopyOptions) -> Result<PutReceipt, StoreError> {
+        copy::copy(self, from, to, &options).await
+    }
+
+    fn delete(&self, targets: BoxStream<'static, DeleteTarget>) -> BoxStream<'static, Result<Location, StoreError>> {
+        delete::delete(self.clone(), targets)
+    }
+
+    fn list(&self, request: ListRequest) -> BoxStream<'static, Result<ListEntry, StoreError>> {
+        list::list(self.clone(), request)
+    }
+
+    fn promises(&self) -> Promises {
+        // Before the configuration is read, a profile may still name another server.
+        match self.inner.connection.get() {
+            Some(connection) if connection.endpoint.is_none() => Promises::Kept,
+            _ => Promises::Unknown,
+        }
+    }
+}
+
+#[async_trait]
+impl BucketStore for S3Store {
+    async fn create_bucket(&self, bucket: &str) -> Result<(), StoreError> {
+        buckets::create(self, bucket).await
+    }
+
+    async fn delete_bucket(&self, bucket: &str) -> Result<(), StoreError> {
+        buckets::delete(self, bucket).await
+    }
+
+    async fn list_buckets(&self) -> Result<Vec<BucketSummary>, StoreError> {
+        buckets::list(self).await
+    }
+}

@@ -1,0 +1,86 @@
+//! Watches the attempts of a request: tells the limiter, and remembers whether one may have been carried out unheard.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use deltaglider_core::store::StoreErrorKind;
+
+use crate::limiter::Limiter;
+
+/// One request's watch; clones are the same watch.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    limiter: Arc<Limiter>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    started: Mutex<Instant>,
+    /// The attempt under way ended without a clear answer.
+    unclear: AtomicBool,
+    /// An attempt before the one under way did.
+    unclear_before: AtomicBool,
+}
+
+impl Watch {
+    pub(crate) fn new(limiter: Arc<Limiter>) -> Self {
+        let seen = Seen {
+            started: Mutex::new(Instant::now()),
+            unclear: AtomicBool::new(false),
+            unclear_before: AtomicBool::new(false),
+        };
+        Self { limiter, seen: Arc::new(seen) }
+    }
+
+    /// Whether an attempt before the last one may have been carried out although its answer did not come.
+    pub(crate) fn may_have_been_done(&self) -> bool {
+        self.seen.unclear_before.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "Watch"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        *self.seen.started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.seen.unclear_before.fetch_or(self.seen.unclear.load(Ordering::Relaxed), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let status = context.response().map(|response| response.status().as_u16());
+        let started = *self.seen.started.lock().unwrap_or_else(PoisonError::into_inner);
+        match context.output_or_error() {
+            Some(Ok(_)) => self.limiter.succeeded(),
+            Some(Err(_)) | None if matches!(status, Some(429 | 503)) => self.limiter.throttled(started),
+            // Without a status, by a 5xx or by a success whose body could not be read: the effect may be there.
+            Some(Err(_)) | None => {
+                let unclear = status.is_none_or(|status| status >= 500 || status < 300);
+                self.seen.unclear.fetch_or(unclear, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error could hide that an earlier attempt of the same request won.
+pub(crate) fn is_doubtful(kind: StoreErrorKind) -> bool {
+    matches!(kind, StoreErrorKind::Conflict | StoreErrorKind::NotFound)
+}
