@@ -65,19 +65,34 @@ pub enum Lookup {
 }
 
 /// The duty to fetch an entry, given to one at a time; dropping it wakes the next.
-pub struct Claim(#[expect(dead_code, reason = "held for its drop")] Option<Box<dyn Send + Sync>>);
+pub struct Claim(Option<Box<dyn Fn() + Send + Sync>>);
 
 impl Claim {
     /// A claim that releases `guard` when it is dropped.
     #[must_use]
     pub fn new(guard: impl Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(guard)))
+        Self(Some(Box::new(move || {
+            let _held = &guard;
+        })))
+    }
+
+    /// A claim that releases what `on_progress` holds when it is dropped, and calls it for each [`progress`](Self::progress).
+    #[must_use]
+    pub fn with_progress(on_progress: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(on_progress)))
     }
 
     /// A claim that keeps nobody waiting.
     #[must_use]
     pub fn unshared() -> Self {
         Self(None)
+    }
+
+    /// Says that the fetch goes on, so that those who wait for it do not give it up. Cheap: call it for each piece that arrives.
+    pub fn progress(&self) {
+        if let Some(on_progress) = &self.0 {
+            on_progress();
+        }
     }
 }
 
@@ -102,7 +117,7 @@ pub trait ReferenceCache: Debug + Send + Sync + 'static {
     /// Looks an entry up, waiting while somebody else fetches it.
     async fn lookup(&self, entry: &CacheKey) -> Result<Lookup, CacheError>;
 
-    /// Keeps an entry and opens it.
+    /// Keeps an entry and opens it. Where it cannot be kept now (no space, a failing device), `content` itself is given back.
     async fn insert(
         &self,
         entry: &CacheKey,
@@ -198,6 +213,8 @@ pub struct CacheStats {
     pub rewraps: u64,
     /// When the entry that was used longest ago was last used.
     pub oldest_use: Option<SystemTime>,
+    /// Entries by the id of the key that they are sealed under, in the order of the ids.
+    pub entries_by_key: Vec<(crate::keys::KeyId, u64)>,
     /// Id of the primary key.
     pub key_id: Option<crate::keys::KeyId>,
     /// Since when the primary key is known.
@@ -232,6 +249,9 @@ pub enum CacheError {
         /// The byte budget.
         limit: u64,
     },
+    /// The content to keep is not what its digest says.
+    #[error("the content does not have the digest under which it is to be kept")]
+    WrongDigest,
     /// No space is left on the device.
     #[error("no space left for the cache")]
     NoSpace,

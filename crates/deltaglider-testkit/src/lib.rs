@@ -1,5 +1,6 @@
 //! Conformance suites, fault and counting stores, and an S3 server in the process.
 
+pub mod cache_conformance;
 pub mod conformance;
 pub mod counting_store;
 pub mod fault_store;
