@@ -55,7 +55,7 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
     /// The codec's name in the stored record.
     fn id(&self) -> CodecId;
 
-    /// Bytes of memory that encoding and decoding again take at most, besides what reference and target hold already;
+    /// Bytes of memory that encoding and decoding again take at most, the reference in memory included, the target not;
     /// `None` where no setting of the codec fits into `limit`.
     fn memory(&self, reference_size: u64, target_size: u64, limit: u64) -> Option<u64>;
 

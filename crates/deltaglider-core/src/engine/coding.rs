@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::bodies::blocking;
-use super::{Engine, MEMORY_UNIT, plan};
+use super::{Engine, MEMORY_UNIT};
 use crate::codec::{CodecError, CodecLimits, DeltaCodec};
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
@@ -41,12 +41,8 @@ impl Engine {
         target_size: u64,
     ) -> Option<CodecMemory> {
         let limit = self.inner.limits.memory;
-        let needed = codec.memory(reference_size, target_size, limit.saturating_sub(reference_size));
-        if !plan::fits(reference_size, needed, limit) {
-            return None;
-        }
-        let needed = needed?;
-        let units = (reference_size + needed).div_ceil(MEMORY_UNIT).max(1);
+        let needed = codec.memory(reference_size, target_size, limit).filter(|needed| *needed <= limit)?;
+        let units = needed.div_ceil(MEMORY_UNIT).max(1);
         // The semaphore holds what `limits.memory` allows, rounded down to whole units.
         let units = units.min(limit / MEMORY_UNIT).clamp(1, u64::from(u32::MAX)) as u32;
         let permit = Arc::clone(&self.inner.memory).acquire_many_owned(units).await.ok()?;

@@ -219,7 +219,7 @@ impl Engine {
         let limit = self.inner.limits.memory;
         let memory = self.codec_memory(codec, reference_size, size).await.ok_or_else(|| Error::Memory {
             at: at.clone(),
-            needed: reference_size.saturating_add(codec.memory(reference_size, size, u64::MAX).unwrap_or(u64::MAX)),
+            needed: codec.memory(reference_size, size, u64::MAX).unwrap_or(u64::MAX),
             limit,
         })?;
         // Both bodies come at the same time.

@@ -256,8 +256,7 @@ impl Engine {
 
     /// Whether an object of this size may become a reference, and be used as one later.
     fn may_be_reference(&self, size: u64) -> bool {
-        let limit = self.inner.limits.memory;
-        plan::may_be_reference(size, self.writer_codec().memory(size, size, limit.saturating_sub(size)), limit)
+        plan::may_be_reference(size, self.writer_codec().memory(size, size, self.inner.limits.memory))
     }
 
     async fn make_delta(&self, put: &Put<'_>, reference: &StoredReference) -> Result<Making, Error> {

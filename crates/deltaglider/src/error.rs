@@ -1,0 +1,168 @@
+//! What goes wrong in a client, and what kind of trouble it is.
+
+use std::io;
+use std::path::PathBuf;
+
+use deltaglider_core::Error as EngineError;
+use deltaglider_core::cache::CacheError;
+use deltaglider_core::location::ParseUrlError;
+use deltaglider_core::store::{StoreError, StoreErrorKind};
+
+/// An error of the client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A part of the request that it cannot do without was not set. No request was made.
+    #[error("{operation} needs a {field}")]
+    Missing {
+        /// The operation's name in the S3 API.
+        operation: &'static str,
+        /// What is missing: `bucket`, `key`, `body`.
+        field: &'static str,
+    },
+    /// The request cannot be meant as it is. No request was made.
+    #[error("{0}")]
+    Usage(String),
+    /// The text is no store URL.
+    #[error(transparent)]
+    Url(#[from] ParseUrlError),
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Config(String),
+    /// No local store is at a path, nor above it.
+    #[error("no store is at {} or above it; make one with `deltaglider mb file://{}`", path.display(), path.display())]
+    NoLocalStore {
+        /// The path of the `file://` URL.
+        path: PathBuf,
+    },
+    /// A local file or directory cannot be read or written.
+    #[error("{} cannot be {action}", path.display())]
+    Local {
+        /// Which one.
+        path: PathBuf,
+        /// What could not be done with it: `read`, `written`.
+        action: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The engine, the store below it or the cache failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<CacheError> for Error {
+    fn from(error: CacheError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+/// What kind of trouble an error is: what a caller can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request is wrong: something is missing, malformed or out of bounds.
+    Usage,
+    /// The settings are wrong: a variable, a directory, a key of the cache.
+    Config,
+    /// The store does not know who asks.
+    Credentials,
+    /// The store knows who asks, and refuses.
+    Denied,
+    /// There is no such object.
+    NotFound,
+    /// There is no such bucket or local store.
+    NoSuchBucket,
+    /// Others were faster, a condition does not hold, or the bucket is not empty.
+    Conflict,
+    /// The range begins past the end of the object.
+    InvalidRange,
+    /// Stored bytes do not give back what was recorded of them, or a reference is gone.
+    Integrity,
+    /// The store wants fewer requests.
+    Throttled,
+    /// The store fails for now, or cannot be reached.
+    Transient,
+    /// The store fails or refuses in another way.
+    Service,
+    /// Something local cannot be read or written: a source, a destination, temporary space.
+    Local,
+    /// More memory would be needed than may be used.
+    Memory,
+}
+
+impl Error {
+    /// What kind of trouble it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Missing { .. } | Self::Usage(_) | Self::Url(_) => ErrorKind::Usage,
+            Self::Config(_) => ErrorKind::Config,
+            Self::NoLocalStore { .. } => ErrorKind::NoSuchBucket,
+            Self::Local { .. } => ErrorKind::Local,
+            Self::Engine(error) => engine_kind(error),
+        }
+    }
+
+    /// The store's own error, where there is one beneath.
+    #[must_use]
+    pub fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Engine(EngineError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the object is known to be absent.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// Whether trying again later may help.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Throttled | ErrorKind::Transient)
+            || matches!(self, Self::Engine(EngineError::Contended { .. } | EngineError::SourceChanged))
+    }
+}
+
+fn engine_kind(error: &EngineError) -> ErrorKind {
+    match error {
+        EngineError::Store(error) => store_kind(error.kind),
+        EngineError::ReferenceMissing { .. }
+        | EngineError::Integrity { .. }
+        | EngineError::Damaged { .. }
+        | EngineError::Record { .. } => ErrorKind::Integrity,
+        EngineError::Memory { .. } => ErrorKind::Memory,
+        EngineError::Source(_) | EngineError::SourceChanged | EngineError::Destination(_) | EngineError::Scratch(_) => {
+            ErrorKind::Local
+        }
+        EngineError::Contended { .. } => ErrorKind::Conflict,
+        EngineError::Cache(CacheError::Io(_) | CacheError::NoSpace) => ErrorKind::Local,
+        EngineError::Cache(_) => ErrorKind::Config,
+        EngineError::Invalid(_) => ErrorKind::Usage,
+        // An unknown codec among them: nothing is wrong with what is stored.
+        _ => ErrorKind::Service,
+    }
+}
+
+fn store_kind(kind: StoreErrorKind) -> ErrorKind {
+    match kind {
+        StoreErrorKind::NotFound => ErrorKind::NotFound,
+        StoreErrorKind::NoSuchBucket => ErrorKind::NoSuchBucket,
+        StoreErrorKind::Conflict | StoreErrorKind::NotEmpty => ErrorKind::Conflict,
+        StoreErrorKind::InvalidRange => ErrorKind::InvalidRange,
+        StoreErrorKind::Throttled => ErrorKind::Throttled,
+        StoreErrorKind::Denied => ErrorKind::Denied,
+        StoreErrorKind::Unauthenticated => ErrorKind::Credentials,
+        StoreErrorKind::Transient => ErrorKind::Transient,
+        StoreErrorKind::Invalid => ErrorKind::Usage,
+        _ => ErrorKind::Service,
+    }
+}
