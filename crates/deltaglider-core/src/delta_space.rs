@@ -71,6 +71,12 @@ impl DeltaSpace {
         self.root.with_key(format!("{}{random:016x}", self.trash_prefix(digest)))
     }
 
+    /// A throw-away key, by which the store is asked what it honours.
+    #[must_use]
+    pub fn probe(&self, random: u64) -> Location {
+        self.at(&format!(".deltaglider/probe/{random:016x}"))
+    }
+
     fn at(&self, name: &str) -> Location {
         self.root.with_key(format!("{}{name}", self.prefix()))
     }

@@ -548,3 +548,17 @@ async fn putting_while_the_last_is_deleted_loses_nothing() {
         assert!(bench.other().get("r/old.zip").await.expect_err("deleted").is_not_found());
     }
 }
+
+#[tokio::test]
+async fn what_a_delta_cannot_keep_is_stored_whole() {
+    let bench = Bench::new();
+    let mut archived = PutRequest::default();
+    archived.placement.storage_class = Some("DEEP_ARCHIVE".to_owned());
+    let mut redirecting = PutRequest::default();
+    redirecting.attributes.website_redirect = Some("/elsewhere".to_owned());
+    for request in [archived, redirecting] {
+        let report = bench.engine.put(&at("a.zip"), version(1).into(), &request).await.expect("put");
+        assert_eq!(report.why_whole, Some(WhyWhole::Placement));
+    }
+    assert_eq!(bench.stored().await, ["a.zip"]);
+}

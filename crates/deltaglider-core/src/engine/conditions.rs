@@ -7,23 +7,21 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use super::Engine;
-use crate::Location;
-use crate::store::{ETag, Promises, PutMode, PutOptions, StoreError, StoreErrorKind};
-
-/// The conditions that a store honours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Honoured {
-    /// `If-None-Match: *` on a put: one of several creators wins.
-    pub(super) create: bool,
-    /// `If-Match` on a delete: nothing is deleted that somebody else put there.
-    pub(super) delete: bool,
-}
+use crate::store::{ETag, Promises, PutBody, PutMode, PutOptions, StoreError, StoreErrorKind};
+use crate::{DeltaSpace, Location};
 
 /// What is known of the buckets so far.
 #[derive(Debug)]
 pub(super) struct Conditions {
     kept: bool,
-    buckets: Mutex<HashMap<String, Arc<OnceCell<Honoured>>>>,
+    buckets: Mutex<HashMap<String, Arc<Honoured>>>,
+}
+
+/// The conditions that a store honours in a bucket, as far as they were asked for.
+#[derive(Debug, Default)]
+struct Honoured {
+    create: OnceCell<bool>,
+    delete: OnceCell<bool>,
 }
 
 impl Conditions {
@@ -31,60 +29,84 @@ impl Conditions {
         Self { kept: promises == Promises::Kept, buckets: Mutex::default() }
     }
 
-    fn bucket(&self, bucket: &str) -> Arc<OnceCell<Honoured>> {
+    fn bucket(&self, bucket: &str) -> Arc<Honoured> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(buckets.entry(bucket.to_owned()).or_default())
     }
 }
 
 impl Engine {
-    /// Which conditions the store honours in a bucket.
+    /// Whether the store honours `If-None-Match: *` on a put: one of several creators wins.
     ///
-    /// Four requests the first time for each bucket, and none for a store that is known; a failed probe is asked again next time.
-    pub(super) async fn honoured(&self, bucket: &str) -> Result<Honoured, StoreError> {
+    /// Three requests the first time for each bucket, inside the prefix that is being written to, so that permissions for it are
+    /// enough; none for a store that is known. A probe that fails is made again next time.
+    pub(super) async fn honours_create(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
         if self.inner.conditions.kept {
-            return Ok(Honoured { create: true, delete: true });
+            return Ok(true);
         }
-        let cell = self.inner.conditions.bucket(bucket);
-        let honoured = cell.get_or_try_init(|| self.probe(bucket)).await?;
-        Ok(*honoured)
+        let honoured = self.inner.conditions.bucket(space.bucket());
+        honoured.create.get_or_try_init(|| self.probe_create(space)).await.copied()
     }
 
-    async fn probe(&self, bucket: &str) -> Result<Honoured, StoreError> {
-        let at = Location::new(bucket, format!(".deltaglider/probe/{:016x}", random_u64()));
-        let store = &self.inner.store;
+    /// Whether the store honours `If-Match` on a delete: nothing is deleted that somebody else put there. Costs as
+    /// [`Engine::honours_create`].
+    pub(super) async fn honours_delete(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
+        if self.inner.conditions.kept {
+            return Ok(true);
+        }
+        let honoured = self.inner.conditions.bucket(space.bucket());
+        honoured.delete.get_or_try_init(|| self.probe_delete(space)).await.copied()
+    }
+
+    async fn probe_create(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
+        let at = space.probe(random_u64());
         let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let first = store.put(&at, Bytes::from_static(b"probe").into(), create()).await;
-        let created = match first {
+        let honoured = match self.inner.store.put(&at, probe(), create()).await {
             Ok(_) => {
-                let second = store.put(&at, Bytes::from_static(b"probe").into(), create()).await;
-                refused(second.map(|_| ()))?
+                let again = self.inner.store.put(&at, probe(), create()).await;
+                self.sweep(&at).await;
+                refused(again.map(|_| ()))?
             }
-            Err(error) if error.kind == StoreErrorKind::Unsupported => {
-                store.put(&at, Bytes::from_static(b"probe").into(), PutOptions::default()).await?;
-                false
-            }
+            Err(error) if error.kind == StoreErrorKind::Unsupported => false,
             Err(error) => return Err(error),
         };
-        let deleted = refused(store.delete_one(&at, Some(ETag::new("00000000000000000000000000000000"))).await)?;
-        store.delete_one(&at, None).await?;
-        let honoured = Honoured { create: created, delete: deleted };
-        if !honoured.create {
+        if !honoured {
             tracing::warn!(
-                bucket,
+                bucket = space.bucket(),
                 "the store ignores conditions on puts: when two clients put the first objects of a prefix at the same \
                  time, one of them may be lost"
             );
         }
-        if !honoured.delete {
+        Ok(honoured)
+    }
+
+    async fn probe_delete(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
+        let at = space.probe(random_u64());
+        self.inner.store.put(&at, probe(), PutOptions::default()).await?;
+        let other = ETag::new("00000000000000000000000000000000");
+        let answer = self.inner.store.delete_one(&at, Some(other)).await;
+        self.sweep(&at).await;
+        let honoured = refused(answer)?;
+        if !honoured {
             tracing::warn!(
-                bucket,
+                bucket = space.bucket(),
                 "the store ignores conditions on deletes: references that are no longer needed stay until they are \
                  purged"
             );
         }
         Ok(honoured)
     }
+
+    /// Removes a throw-away key. Who may not delete leaves a few bytes that nobody sees.
+    async fn sweep(&self, at: &Location) {
+        if let Err(error) = self.inner.store.delete_one(at, None).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, %at, "a throw-away key stays");
+        }
+    }
+}
+
+fn probe() -> PutBody {
+    Bytes::from_static(b"probe").into()
 }
 
 /// Whether a request that had to be refused was; an error that says nothing about it is passed on.

@@ -174,7 +174,7 @@ impl Engine {
             return Ok(false);
         }
         let ReferenceState::Present(reference) = self.reference_state(space).await? else { return Ok(false) };
-        if !self.honoured(space.bucket()).await?.delete {
+        if !self.honours_delete(space).await? {
             return Ok(false);
         }
         let store = &self.inner.store;

@@ -35,6 +35,8 @@ pub enum WhyWhole {
     Name,
     /// Its name or size is not among what this client makes deltas of.
     Policy,
+    /// Its storage class or its headers cannot be kept by a delta.
+    Placement,
     /// The key of its delta form would be too long.
     KeyTooLong,
     /// Somebody else's object stands where the reference would be.
@@ -56,6 +58,7 @@ impl WhyWhole {
         match self {
             Self::Name => "its name is not that of an archive",
             Self::Policy => "it is small, or deltas are not wanted for it",
+            Self::Placement => "its storage class or its headers cannot be kept by a delta",
             Self::KeyTooLong => "its key is too long for a delta",
             Self::ForeignReference => "a foreign object stands where the reference would be",
             Self::ForeignDelta => "a foreign object stands where the delta would be",

@@ -119,7 +119,7 @@ impl Engine {
     /// When this returns, the object is readable by everybody, whatever other clients did meanwhile.
     /// Requests: 4 for the first of a delta space (HEAD, PUT, PUT, HEAD), 3 with the reference in the cache (HEAD, PUT, HEAD), one
     /// more to fetch it; 1 for a name that can be no delta, 2 or 3 for one that could and is stored whole; 2 more where a delta
-    /// of that name stands already. At a store that is not known, 4 more for the first reference in a bucket.
+    /// of that name stands already. At a store that is not known, 3 more for the first reference in a bucket.
     ///
     /// # Errors
     /// [`Error::Source`] and [`Error::SourceChanged`] where the source cannot be read or is written to meanwhile; [`Error::Store`];
@@ -178,8 +178,12 @@ impl Engine {
 
     fn form(&self, at: &Location, size: u64, request: &PutRequest) -> Form {
         let facts = PutFacts { name: at.name(), size, delta_key_fits: delta_form(at).is_some() };
+        let redirects = request.attributes.website_redirect.is_some();
         match plan::form(&self.inner.policy, facts) {
             Form::Delta if request.whole => Form::WholeInsteadOfDelta(WhyWhole::Policy),
+            Form::Delta if redirects || request.placement.is_archived() => {
+                Form::WholeInsteadOfDelta(WhyWhole::Placement)
+            }
             form => form,
         }
     }
@@ -336,7 +340,7 @@ impl Engine {
                 Err(error) if error.kind == StoreErrorKind::Unsupported && mode != PutMode::Overwrite => {}
                 Err(error) => return Err(error.into()),
             }
-            let unsupported = !self.honoured(at.bucket()).await?.create;
+            let unsupported = !self.honours_create(&put.space).await?;
             mode = match found(self.inner.store.head(&at).await)? {
                 None if unsupported => PutMode::Overwrite,
                 None => PutMode::Create,
@@ -404,15 +408,15 @@ impl Engine {
         put.request.progress.advance(Stage::Upload, put.prepared.digest.size);
         put.prepared.ensure_unchanged()?;
         if let (Some(seen), Some(delta_at)) = (delta, delta_form(put.at)) {
-            self.remove_seen(&delta_at, seen).await?;
+            self.remove_seen(&put.space, &delta_at, seen).await?;
         }
         Ok(put.whole_report(at, why, receipt))
     }
 
     /// Removes an object if it is still the one that was seen.
-    async fn remove_seen(&self, at: &Location, seen: ETag) -> Result<(), Error> {
+    async fn remove_seen(&self, space: &DeltaSpace, at: &Location, seen: ETag) -> Result<(), Error> {
         let store = &self.inner.store;
-        let removed = if self.honoured(at.bucket()).await?.delete {
+        let removed = if self.honours_delete(space).await? {
             store.delete_one(at, Some(seen)).await
         } else {
             // The weaker guarantee of such a store: another writer may come between the two. Left there, it would hide the

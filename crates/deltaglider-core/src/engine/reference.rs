@@ -89,9 +89,9 @@ impl Engine {
         body: PutBody,
         placement: &Placement,
     ) -> Result<Option<PutReceipt>, Error> {
-        let honoured = self.honoured(space.bucket()).await?;
+        let honoured = self.honours_create(space).await?;
         let options = PutOptions {
-            mode: if honoured.create { PutMode::Create } else { PutMode::Overwrite },
+            mode: if honoured { PutMode::Create } else { PutMode::Overwrite },
             attributes: Attributes {
                 content_type: Some("application/octet-stream".to_owned()),
                 metadata: reference_metadata(object, digest, SystemTime::now()),

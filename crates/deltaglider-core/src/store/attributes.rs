@@ -57,3 +57,11 @@ pub struct Placement {
     /// Key of the server's encryption.
     pub sse_kms_key_id: Option<String>,
 }
+
+impl Placement {
+    /// Whether what is put has to be restored from an archive before it can be read: a reference there would lock every delta.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        matches!(self.storage_class.as_deref(), Some("GLACIER" | "DEEP_ARCHIVE"))
+    }
+}
