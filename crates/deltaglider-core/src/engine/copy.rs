@@ -58,7 +58,7 @@ impl Engine {
         self.put(to, Source::Stream(got.body.map_err(io::Error::other).boxed()), &put).await.map_err(
             |error| match error {
                 // What the source's reader said is what the user needs to hear.
-                Error::Source(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+                Error::Source(error) if is_ours(&error) => {
                     match error.into_inner().and_then(|inner| inner.downcast::<Error>().ok()) {
                         Some(inner) => *inner,
                         None => Error::SourceChanged,
@@ -145,6 +145,10 @@ impl Engine {
             _ => Ok(None),
         }
     }
+}
+
+fn is_ours(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<Error>())
 }
 
 fn digest(head: &LogicalHead) -> Option<ContentDigest> {
