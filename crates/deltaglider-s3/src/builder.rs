@@ -230,6 +230,12 @@ impl S3StoreBuilder {
         self
     }
 
+    /// Bytes of a part of a copy of what CopyObject refuses as too large; 512 MiB by default.
+    pub fn copy_part_size(mut self, bytes: u64) -> Self {
+        self.settings.copy_part_size = bytes.max(1);
+        self
+    }
+
     /// Parts of one upload under way at a time; 8 by default. A streamed upload holds this many parts in memory, and one more.
     pub fn part_concurrency(mut self, parts: NonZeroUsize) -> Self {
         self.settings.part_concurrency = parts.get();
