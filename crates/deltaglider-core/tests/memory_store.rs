@@ -6,7 +6,7 @@ use deltaglider_core::store::memory::MemoryStore;
 use deltaglider_core::store::{Attributes, ObjectStore, Promises, PutOptions, StoreErrorKind};
 
 deltaglider_testkit::object_store_conformance!(|| async { (MemoryStore::with_bucket("bucket"), "bucket") });
-deltaglider_testkit::bucket_store_conformance!(|| async { MemoryStore::new() });
+deltaglider_testkit::bucket_store_conformance!(|| async { (MemoryStore::new(), ()) });
 
 #[tokio::test]
 async fn the_limits_of_s3_hold() {

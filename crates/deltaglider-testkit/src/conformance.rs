@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! deltaglider_testkit::object_store_conformance!(|| async { (MemoryStore::with_bucket("bucket"), "bucket") });
-//! deltaglider_testkit::bucket_store_conformance!(|| async { MemoryStore::new() });
+//! deltaglider_testkit::bucket_store_conformance!(|| async { (MemoryStore::new(), ()) });
 //! ```
 //!
-//! The closure runs once a test and answers an empty bucket: `(store, bucket)`, or `(store, bucket, guard)` with whatever has
-//! to live as long as the store. The crate that calls needs `tokio` with `macros` and `rt-multi-thread`.
+//! The closure runs once a test. For objects it answers an empty bucket: `(store, bucket)`, or `(store, bucket, guard)` with
+//! whatever has to live as long as the store; for buckets `(store, guard)`. The crate that calls needs `tokio` with `macros` and `rt-multi-thread`.
 
 pub mod buckets;
 pub mod copying;

@@ -10,7 +10,7 @@ use futures::{StreamExt, future};
 use super::assert_fails;
 
 /// A new bucket is there for everybody, and holds nothing.
-pub async fn a_new_bucket_is_listed_and_empty<S: BucketStore + ObjectStore>(store: S) {
+pub async fn a_new_bucket_is_listed_and_empty<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     store.create_bucket("conformance-new").await.expect("made");
     assert_eq!(names(&store).await, ["conformance-new"]);
     assert_eq!(store.list(ListRequest::below("conformance-new", "")).count().await, 0);
@@ -20,7 +20,7 @@ pub async fn a_new_bucket_is_listed_and_empty<S: BucketStore + ObjectStore>(stor
 }
 
 /// A bucket that exists is not made again, and keeps its objects.
-pub async fn a_bucket_is_made_once<S: BucketStore + ObjectStore>(store: S) {
+pub async fn a_bucket_is_made_once<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     store.create_bucket("conformance-once").await.expect("made");
     let at = Location::new("conformance-once", "a");
     store.put(&at, Bytes::from_static(b"content").into(), PutOptions::default()).await.expect("put");
@@ -29,7 +29,7 @@ pub async fn a_bucket_is_made_once<S: BucketStore + ObjectStore>(store: S) {
 }
 
 /// Of eight makers one makes the bucket.
-pub async fn a_bucket_has_exactly_one_maker<S: BucketStore + ObjectStore>(store: S) {
+pub async fn a_bucket_has_exactly_one_maker<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     let store = Arc::new(store);
     let makers: Vec<_> = (0..8)
         .map(|_| {
@@ -44,7 +44,7 @@ pub async fn a_bucket_has_exactly_one_maker<S: BucketStore + ObjectStore>(store:
 }
 
 /// A bucket that was removed is gone, and can be made again.
-pub async fn a_removed_bucket_is_gone<S: BucketStore + ObjectStore>(store: S) {
+pub async fn a_removed_bucket_is_gone<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     store.create_bucket("conformance-removed").await.expect("made");
     let at = Location::new("conformance-removed", "dir/a");
     store.put(&at, Bytes::from_static(b"content").into(), PutOptions::default()).await.expect("put");
@@ -57,7 +57,7 @@ pub async fn a_removed_bucket_is_gone<S: BucketStore + ObjectStore>(store: S) {
 }
 
 /// A bucket that holds anything stays, and so does what it holds.
-pub async fn a_bucket_with_objects_is_not_removed<S: BucketStore + ObjectStore>(store: S) {
+pub async fn a_bucket_with_objects_is_not_removed<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     store.create_bucket("conformance-full").await.expect("made");
     let at = Location::new("conformance-full", "dir/a");
     store.put(&at, Bytes::from_static(b"content").into(), PutOptions::default()).await.expect("put");
@@ -66,12 +66,12 @@ pub async fn a_bucket_with_objects_is_not_removed<S: BucketStore + ObjectStore>(
 }
 
 /// What is not there cannot be removed.
-pub async fn a_bucket_that_is_not_there_cannot_be_removed<S: BucketStore + ObjectStore>(store: S) {
+pub async fn a_bucket_that_is_not_there_cannot_be_removed<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     assert_fails(store.delete_bucket("a-bucket-that-nobody-made").await, StoreErrorKind::NoSuchBucket);
 }
 
 /// Buckets stand in the order of their names.
-pub async fn buckets_are_listed_in_the_order_of_their_names<S: BucketStore + ObjectStore>(store: S) {
+pub async fn buckets_are_listed_in_the_order_of_their_names<S: BucketStore + ObjectStore, G>((store, _guard): (S, G)) {
     for name in ["conformance-b", "conformance-a-2", "conformance-a", "conformance-c"] {
         store.create_bucket(name).await.expect("made");
     }
