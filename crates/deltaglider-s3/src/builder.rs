@@ -86,6 +86,15 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
 }
 
+impl Settings {
+    /// Whether neither the store nor the source of credentials is reached over TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        let plain =
+            self.endpoint.as_deref().is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"));
+        plain && !matches!(self.identity, Identity::Chain)
+    }
+}
+
 /// Builds an [`S3Store`].
 ///
 /// What is not set comes from the chain of `aws-config` (environment, profile, SSO, web identity, container, instance), read with

@@ -188,14 +188,14 @@ fn or_reason(said: &str, status: Option<u16>) -> String {
 }
 
 fn explain_credentials(error: &(dyn Error + 'static)) -> String {
-    match find::<CredentialsError>(error) {
-        Some(CredentialsError::CredentialsNotLoaded(_)) | None => {
-            "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ask for a public \
-             bucket with --no-sign-request"
-                .to_owned()
-        }
-        Some(other) => format!("the credentials could not be loaded: {}", deepest(other)),
-    }
+    let what = match find::<CredentialsError>(error) {
+        Some(CredentialsError::CredentialsNotLoaded(_)) | None => "no credentials were found".to_owned(),
+        Some(other) => format!("no credentials could be had ({})", deepest(other).trim_end_matches('.')),
+    };
+    format!(
+        "{what}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or read a public bucket with \
+         --no-sign-request"
+    )
 }
 
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
