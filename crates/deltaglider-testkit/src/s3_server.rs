@@ -17,7 +17,7 @@ use deltaglider_core::store::memory::MemoryStore;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -55,7 +55,7 @@ impl S3Server {
         let backend = Backend::new(store);
         let public = Arc::new(Mutex::new(HashSet::new()));
         let mut builder = S3ServiceBuilder::new(backend.clone());
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        builder.set_auth(Keys);
         builder.set_access(Access { public: Arc::clone(&public) });
         let front = Front::new(builder.build());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -154,6 +154,18 @@ async fn accept(listener: TcpListener, front: Front) {
             }
             Some(_) = connections.join_next() => {}
         }
+    }
+}
+
+struct Keys;
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> s3s::S3Result<SecretKey> {
+        if access_key == ACCESS_KEY {
+            return Ok(SecretKey::from(SECRET_KEY));
+        }
+        Err(s3s::s3_error!(InvalidAccessKeyId, "The access key that you provided does not exist in our records."))
     }
 }
 

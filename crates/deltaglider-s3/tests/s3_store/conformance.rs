@@ -14,8 +14,7 @@ mod buckets {
     use deltaglider_testkit::S3Server;
 
     deltaglider_testkit::bucket_store_conformance!(|| async {
-        // The server has to outlive the closure; it ends with the runtime of its test.
-        let server = Box::leak(Box::new(S3Server::start().await.unwrap()));
-        signed(server).build().unwrap()
+        let server = S3Server::start().await.unwrap();
+        (signed(&server).build().unwrap(), server)
     });
 }

@@ -36,11 +36,12 @@ pub fn at(key: &str) -> Location {
 /// Bytes that repeat nowhere soon.
 pub fn content(length: u64) -> bytes::Bytes {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let words = (0..length.div_ceil(8)).flat_map(|_| {
+    let mut bytes = vec![0; length as usize];
+    for word in bytes.chunks_mut(8) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(length as usize).collect::<Vec<u8>>().into()
+        word.copy_from_slice(&state.to_le_bytes()[..word.len()]);
+    }
+    bytes.into()
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Frame;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -154,6 +154,7 @@ fn error(status: u16, code: &str, message: &str) -> Response<Bytes> {
          <Error><Code>{code}</Code><Message>{message}</Message><RequestId>TESTKIT</RequestId></Error>"
     );
     let mut answer = Response::new(Bytes::from(text));
+    answer.headers_mut().insert("x-amz-request-id", HeaderValue::from_static("TESTKIT"));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer
 }
