@@ -20,17 +20,12 @@ pub(super) struct Honoured {
 }
 
 /// What is known of the buckets so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Conditions {
-    kept: bool,
     buckets: Mutex<HashMap<String, Arc<OnceCell<Honoured>>>>,
 }
 
 impl Conditions {
-    pub(super) fn of(promises: Promises) -> Self {
-        Self { kept: promises == Promises::Kept, buckets: Mutex::default() }
-    }
-
     fn bucket(&self, bucket: &str) -> Arc<OnceCell<Honoured>> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(buckets.entry(bucket.to_owned()).or_default())
@@ -42,7 +37,8 @@ impl Engine {
     ///
     /// Four requests the first time for each bucket, and none for a store that is known; a failed probe is asked again next time.
     pub(super) async fn honoured(&self, bucket: &str) -> Result<Honoured, StoreError> {
-        if self.inner.conditions.kept {
+        // Asked now: a store that reads its configuration with the first request knows only then where it leads.
+        if self.inner.store.promises() == Promises::Kept {
             return Ok(Honoured { create: true, delete: true });
         }
         let cell = self.inner.conditions.bucket(bucket);

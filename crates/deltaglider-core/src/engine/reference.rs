@@ -108,9 +108,9 @@ impl Engine {
 
     /// Looks a reference up in the cache, else begins to fetch it from where it stands.
     pub(super) async fn find_reference(&self, wanted: &StoredReference) -> Result<FoundReference, Error> {
-        let claim = match self.look_up(wanted.sha256).await {
-            Ok(content) => return Ok(FoundReference::Cached(content)),
-            Err(claim) => claim,
+        let claim = match self.look_up(wanted.sha256).await? {
+            Lookup::Hit(content) => return Ok(FoundReference::Cached(content)),
+            Lookup::Miss(claim) => claim,
         };
         let options = GetOptions { if_match: Some(wanted.e_tag.clone()), range: None };
         let object = self.inner.store.get(&wanted.at, options).await?;
@@ -124,9 +124,9 @@ impl Engine {
         digest: Sha256,
         recorded_key: Option<&str>,
     ) -> Result<Option<FoundReference>, Error> {
-        let claim = match self.look_up(digest).await {
-            Ok(content) => return Ok(Some(FoundReference::Cached(content))),
-            Err(claim) => claim,
+        let claim = match self.look_up(digest).await? {
+            Lookup::Hit(content) => return Ok(Some(FoundReference::Cached(content))),
+            Lookup::Miss(claim) => claim,
         };
         let own = space.reference();
         let recorded = recorded_key.filter(|key| *key != own.key()).map(|key| own.with_key(key));
@@ -215,13 +215,21 @@ impl Engine {
         Ok(keys.into_iter().map(|key| Location::new(space.bucket(), key)).collect())
     }
 
-    async fn look_up(&self, digest: Sha256) -> Result<Arc<dyn RandomAccess>, Claim> {
+    /// Fails where the cache cannot be used as it is configured; other trouble shows later, and is gone around.
+    pub(super) async fn cache_ready(&self) -> Result<(), Error> {
+        match self.inner.cache.ready().await {
+            Err(error) if error.is_configuration() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn look_up(&self, digest: Sha256) -> Result<Lookup, Error> {
         match self.inner.cache.lookup(&CacheKey::stored(digest)).await {
-            Ok(Lookup::Hit(content)) => Ok(content),
-            Ok(Lookup::Miss(claim)) => Err(claim),
+            Ok(lookup) => Ok(lookup),
+            Err(error) if error.is_configuration() => Err(error.into()),
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, %digest, "the cache was gone around");
-                Err(Claim::unshared())
+                Ok(Lookup::Miss(Claim::unshared()))
             }
         }
     }
