@@ -45,6 +45,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// What was read cannot be written to where the caller wants it.
+    #[error("the content cannot be written")]
+    Write(#[source] io::Error),
     /// The engine, the store below it or the cache failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -134,7 +137,7 @@ impl Error {
             Self::Missing { .. } | Self::Usage(_) | Self::Url(_) => ErrorKind::Usage,
             Self::Config(_) => ErrorKind::Config,
             Self::NoLocalStore { .. } => ErrorKind::NoSuchBucket,
-            Self::Local { .. } => ErrorKind::Local,
+            Self::Local { .. } | Self::Write(_) => ErrorKind::Local,
             Self::Engine(error) => engine_kind(error),
         }
     }
