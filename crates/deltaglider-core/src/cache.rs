@@ -114,6 +114,12 @@ impl Debug for Claim {
 /// - `lookups = hits + misses` in [`CacheStats`].
 #[async_trait]
 pub trait ReferenceCache: Debug + Send + Sync + 'static {
+    /// Opens what is opened at first use; fails where the cache cannot be used as it is configured. Asked before something is
+    /// stored that is to be cached.
+    async fn ready(&self) -> Result<(), CacheError> {
+        Ok(())
+    }
+
     /// Looks an entry up, waiting while somebody else fetches it.
     async fn lookup(&self, entry: &CacheKey) -> Result<Lookup, CacheError>;
 
@@ -221,6 +227,14 @@ pub struct CacheStats {
     pub key_since: Option<SystemTime>,
     /// Where the entries lie, on disk.
     pub path: Option<PathBuf>,
+}
+
+impl CacheError {
+    /// Whether the user has to hear of it: the cache cannot be used as it is configured. Everything else is gone around.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::InsecureDirectory { .. } | Self::Key(_) | Self::Closed)
+    }
 }
 
 /// What goes wrong in a cache. Only the first three are ever a user's trouble; the rest is logged, counted and gone around.

@@ -123,7 +123,6 @@ impl Engine {
             codecs.push(Arc::new(ZstdCodec::default()));
         }
         let units = usize::try_from(limits.memory / MEMORY_UNIT).unwrap_or(usize::MAX);
-        let conditions = Conditions::of(store.promises());
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -135,7 +134,7 @@ impl Engine {
                 memory: Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS))),
                 codec_runs: Arc::new(Semaphore::new(limits.codecs.max(1))),
                 heads: Mutex::new(LruCache::new(NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN))),
-                conditions,
+                conditions: Conditions::default(),
             }),
         }
     }

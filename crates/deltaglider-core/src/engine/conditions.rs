@@ -11,9 +11,8 @@ use crate::store::{ETag, Promises, PutBody, PutMode, PutOptions, StoreError, Sto
 use crate::{DeltaSpace, Location};
 
 /// What is known of the buckets so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Conditions {
-    kept: bool,
     buckets: Mutex<HashMap<String, Arc<Honoured>>>,
 }
 
@@ -25,10 +24,6 @@ struct Honoured {
 }
 
 impl Conditions {
-    pub(super) fn of(promises: Promises) -> Self {
-        Self { kept: promises == Promises::Kept, buckets: Mutex::default() }
-    }
-
     fn bucket(&self, bucket: &str) -> Arc<Honoured> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(buckets.entry(bucket.to_owned()).or_default())
@@ -41,7 +36,8 @@ impl Engine {
     /// Three requests the first time for each bucket, inside the prefix that is being written to, so that permissions for it are
     /// enough; none for a store that is known. A probe that fails is made again next time.
     pub(super) async fn honours_create(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
-        if self.inner.conditions.kept {
+        // Asked now: a store that reads its configuration with the first request knows only then where it leads.
+        if self.inner.store.promises() == Promises::Kept {
             return Ok(true);
         }
         let honoured = self.inner.conditions.bucket(space.bucket());
@@ -51,7 +47,8 @@ impl Engine {
     /// Whether the store honours `If-Match` on a delete: nothing is deleted that somebody else put there. Costs as
     /// [`Engine::honours_create`].
     pub(super) async fn honours_delete(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
-        if self.inner.conditions.kept {
+        // Asked now: a store that reads its configuration with the first request knows only then where it leads.
+        if self.inner.store.promises() == Promises::Kept {
             return Ok(true);
         }
         let honoured = self.inner.conditions.bucket(space.bucket());

@@ -73,7 +73,7 @@ pub struct DownloadReport {
 /// A stored form, opened.
 enum Form {
     Whole(GetObject),
-    Delta(Delta),
+    Delta(Box<Delta>),
 }
 
 /// A delta with its reference in memory.
@@ -99,6 +99,7 @@ impl Engine {
         match form {
             Form::Whole(object) => Ok(whole_report(head, object, Arc::clone(&request.progress))),
             Form::Delta(delta) => {
+                let delta = *delta;
                 let range = resolve(at, request.range, head.size)?;
                 let writer = self.inner.scratch.writer();
                 let (writer, reference, fetched) = self
@@ -127,6 +128,7 @@ impl Engine {
         let (head, form) = self.open(at, &request).await?;
         match form {
             Form::Delta(delta) => {
+                let delta = *delta;
                 let buffered = io::BufWriter::with_capacity(256 << 10, file);
                 let (_, reference, fetched) = self.decode_delta(delta, head.size, buffered, progress).await?;
                 Ok(DownloadReport { head, reference, fetched })
@@ -162,7 +164,7 @@ impl Engine {
                     return Ok((head, Form::Whole(object)));
                 };
                 match self.open_delta(delta_at, object).await? {
-                    Ok(delta) => return Ok((head, Form::Delta(delta))),
+                    Ok(delta) => return Ok((head, Form::Delta(Box::new(delta)))),
                     Err(missing) => lost = Some(missing),
                 }
                 break;

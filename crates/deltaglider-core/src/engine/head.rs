@@ -71,11 +71,11 @@ pub(super) fn logical_head(candidate: &Candidate, head: &ObjectHead) -> Result<O
     match (candidate, record) {
         (Candidate::Delta(_), Ok(Record::Delta(record))) => delta_head(at, &record, head).map(Some),
         (Candidate::Delta(_) | Candidate::Whole(_), Err(error)) => Err(error),
-        (Candidate::Delta(_), Ok(_)) => Ok(None),
         (Candidate::Whole(_) | Candidate::Foreign(_), Ok(Record::Whole(record))) => {
             Ok(Some(whole_head(at, &record, head)))
         }
-        (Candidate::Foreign(_), Ok(Record::Reference(_) | Record::Delta(_)) | Err(_)) => Ok(None),
+        (Candidate::Delta(_), Ok(_))
+        | (Candidate::Foreign(_), Ok(Record::Reference(_) | Record::Delta(_)) | Err(_)) => Ok(None),
         (Candidate::Whole(_) | Candidate::Foreign(_), Ok(_)) => Ok(Some(foreign_head(at, head))),
     }
 }

@@ -33,6 +33,7 @@ pub struct LogicalListRequest {
 
 /// A line of a logical listing.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all lines of a listing are objects")]
 pub enum LogicalEntry {
     /// An object.
     Object(LogicalObject),

@@ -154,7 +154,7 @@ impl Engine {
         }
         let space = DeltaSpace::of(at);
         let hash = opened.hash(Arc::clone(&request.progress));
-        let (prepared, mut state) = futures::try_join!(hash, self.reference_state(&space))?;
+        let (prepared, mut state, ()) = futures::try_join!(hash, self.reference_state(&space), self.cache_ready())?;
         let put = Put::new(at, request, prepared);
         for _ in 0..MAX_ROUNDS {
             let becomes_reference = state == ReferenceState::Absent;
@@ -191,7 +191,7 @@ impl Engine {
     async fn put_delta(&self, at: &Location, opened: Opened, request: &PutRequest) -> Result<PutReport, Error> {
         let space = DeltaSpace::of(at);
         let hash = opened.hash(Arc::clone(&request.progress));
-        let (prepared, mut state) = futures::try_join!(hash, self.reference_state(&space))?;
+        let (prepared, mut state, ()) = futures::try_join!(hash, self.reference_state(&space), self.cache_ready())?;
         let mut put = Put::new(at, request, prepared);
         let mut created = false;
         for _ in 0..MAX_ROUNDS {

@@ -45,7 +45,7 @@ pub(super) enum FoundReference {
     /// In the cache.
     Cached(Arc<dyn RandomAccess>),
     /// In the store, its body under way, with the duty to fetch it.
-    Remote { object: GetObject, claim: Claim },
+    Remote { object: Box<GetObject>, claim: Claim },
 }
 
 /// What came of loading a reference.
@@ -108,13 +108,13 @@ impl Engine {
 
     /// Looks a reference up in the cache, else begins to fetch it from where it stands.
     pub(super) async fn find_reference(&self, wanted: &StoredReference) -> Result<FoundReference, Error> {
-        let claim = match self.look_up(wanted.sha256).await {
-            Ok(content) => return Ok(FoundReference::Cached(content)),
-            Err(claim) => claim,
+        let claim = match self.look_up(wanted.sha256).await? {
+            Lookup::Hit(content) => return Ok(FoundReference::Cached(content)),
+            Lookup::Miss(claim) => claim,
         };
         let options = GetOptions { if_match: Some(wanted.e_tag.clone()), range: None };
         let object = self.inner.store.get(&wanted.at, options).await?;
-        Ok(FoundReference::Remote { object, claim })
+        Ok(FoundReference::Remote { object: Box::new(object), claim })
     }
 
     /// Looks for a reference by its digest: in the cache, under the space, under the recorded key, in the trash.
@@ -124,20 +124,20 @@ impl Engine {
         digest: Sha256,
         recorded_key: Option<&str>,
     ) -> Result<Option<FoundReference>, Error> {
-        let claim = match self.look_up(digest).await {
-            Ok(content) => return Ok(Some(FoundReference::Cached(content))),
-            Err(claim) => claim,
+        let claim = match self.look_up(digest).await? {
+            Lookup::Hit(content) => return Ok(Some(FoundReference::Cached(content))),
+            Lookup::Miss(claim) => claim,
         };
         let own = space.reference();
         let recorded = recorded_key.filter(|key| *key != own.key()).map(|key| own.with_key(key));
         for at in std::iter::once(own).chain(recorded) {
             if let Some(object) = self.get_if_reference(&at, digest).await? {
-                return Ok(Some(FoundReference::Remote { object, claim }));
+                return Ok(Some(FoundReference::Remote { object: Box::new(object), claim }));
             }
         }
         for at in self.trash(space, digest).await? {
             if let Some(object) = self.get_if_reference(&at, digest).await? {
-                return Ok(Some(FoundReference::Remote { object, claim }));
+                return Ok(Some(FoundReference::Remote { object: Box::new(object), claim }));
             }
         }
         Ok(None)
@@ -158,7 +158,7 @@ impl Engine {
                 }
             }
             FoundReference::Remote { object, claim } => {
-                let (scratch, actual) = self.spool_object(object).await?;
+                let (scratch, actual) = self.spool_object(*object).await?;
                 if actual != digest {
                     return Ok(Loaded::DamagedInStore(actual));
                 }
@@ -215,13 +215,21 @@ impl Engine {
         Ok(keys.into_iter().map(|key| Location::new(space.bucket(), key)).collect())
     }
 
-    async fn look_up(&self, digest: Sha256) -> Result<Arc<dyn RandomAccess>, Claim> {
+    /// Fails where the cache cannot be used as it is configured; other trouble shows later, and is gone around.
+    pub(super) async fn cache_ready(&self) -> Result<(), Error> {
+        match self.inner.cache.ready().await {
+            Err(error) if error.is_configuration() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn look_up(&self, digest: Sha256) -> Result<Lookup, Error> {
         match self.inner.cache.lookup(&CacheKey::stored(digest)).await {
-            Ok(Lookup::Hit(content)) => Ok(content),
-            Ok(Lookup::Miss(claim)) => Err(claim),
+            Ok(lookup) => Ok(lookup),
+            Err(error) if error.is_configuration() => Err(error.into()),
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, %digest, "the cache was gone around");
-                Err(Claim::unshared())
+                Ok(Lookup::Miss(Claim::unshared()))
             }
         }
     }
