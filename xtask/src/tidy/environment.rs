@@ -5,7 +5,7 @@ use crate::workspace::{Source, Workspace};
 
 /// The file that reads the environment for everyone.
 const READER: &str = "crates/deltaglider/src/env.rs";
-/// The function that may as well, in the crate of key providers, for those who take that crate alone.
+/// Files that may as well: those of the crate of key providers with this function, for users of that crate alone.
 const KEYS: (&str, &str) = ("crates/deltaglider-keys/src", "fn from_env");
 
 /// Ways to read or change it. `env!`, `temp_dir`, `args` and `current_dir` are none.
@@ -30,17 +30,11 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Finding> {
 
 fn reads(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut in_from_env: Option<usize> = None;
+    if source.is_under(KEYS.0) && source.shipped_code().any(|(_, line)| line.contains(KEYS.1)) {
+        return findings;
+    }
     for (number, line) in source.shipped_code() {
-        let indent = line.len() - line.trim_start().len();
-        if source.is_under(KEYS.0) && line.contains(KEYS.1) {
-            in_from_env = Some(indent);
-        } else if in_from_env == Some(indent) && line.trim() == "}" {
-            in_from_env = None;
-        }
-        if let Some(read) = READS.iter().find(|read| line.contains(**read))
-            && in_from_env.is_none()
-        {
+        if let Some(read) = READS.iter().find(|read| line.contains(**read)) {
             findings.push(Finding {
                 rule: "environment",
                 place: source.place(number),
@@ -90,11 +84,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_provider_may_in_from_env_alone() {
-        let text = "impl A {\n    pub fn from_env() -> Self {\n        std::env::var(\"X\")\n    }\n}\n";
+    fn a_key_provider_may_in_the_file_of_from_env_alone() {
+        let text = "pub fn from_env() -> Self { value() }\nfn value() { std::env::var(\"X\") }\n";
         assert_eq!(found("crates/deltaglider-keys/src/environment.rs", text), 0);
         assert_eq!(found("crates/deltaglider-cache/src/environment.rs", text), 1);
-        let after = format!("{text}fn b() {{\n    std::env::var(\"X\")\n}}\n");
-        assert_eq!(found("crates/deltaglider-keys/src/environment.rs", &after), 1);
+        let comment = text.replace("pub fn from_env", "// fn from_env");
+        assert_eq!(found("crates/deltaglider-keys/src/environment.rs", &comment), 1);
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn unfinished(workspace: &Workspace) -> Vec<Finding> {
 /// A test runs, or is not there.
 pub(super) fn ignored_tests(workspace: &Workspace) -> Vec<Finding> {
     let fix = "mend the test; one that needs a real server asks for it by a DG_TEST_* variable and a target of its own";
-    find(&workspace.sources, "ignored-test", &["#[ignore", ", ignore"], fix)
+    find(&workspace.sources, "ignored-test", &["#[ignore", ", ignore)", ", ignore ="], fix)
 }
 
 /// Nothing waits by the clock for something else to happen.
@@ -62,10 +62,12 @@ mod tests {
 
     #[test]
     fn ignored_tests_are_found() {
-        for text in ["#[ignore]", "    #[ignore = \"slow\"]", "#[cfg_attr(unix, ignore = \"x\")]"] {
+        for text in
+            ["#[ignore]", "    #[ignore = \"slow\"]", "#[cfg_attr(unix, ignore = \"x\")]", "#[cfg_attr(unix, ignore)]"]
+        {
             assert_eq!(ignored_tests(&workspace("a.rs", text)).len(), 1, "{text}");
         }
-        assert_eq!(ignored_tests(&workspace("a.rs", "let ignore = a(b, c);")), []);
+        assert_eq!(ignored_tests(&workspace("a.rs", "let ignore = a(b, c);\n#[arg(long, ignore_case = true)]")), []);
     }
 
     #[test]
