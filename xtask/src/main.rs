@@ -1,3 +1,70 @@
 //! The project's own tasks: `cargo xtask <task>`.
+//!
+//! | task | what it does |
+//! |---|---|
+//! | `tidy` | holds the rules of the house: direction of dependencies, shape of files, links, names |
+//! | `ci` | every check that decides whether a change lands, in the order that fails soonest |
+//! | `servers` | starts real servers on loopback, runs the suites for them, stops the servers |
+//! | `rotate-key` | `deltaglider key rotate` with the same arguments |
 
-fn main() {}
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
+
+mod ci;
+mod deny;
+mod programs;
+mod servers;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::ci::Outcome;
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  tidy                                  hold the rules of the house
+  ci [STEP...]                          run every check, or only the named ones; `ci --list` names them
+  deny                                  licences, sources and bans of the dependency tree (cargo-deny)
+  servers [--port N] [-- COMMAND...]    run the real-server suites, or COMMAND, against servers on loopback
+  rotate-key [ARGUMENT...]              rotate the cache key: `deltaglider key rotate ARGUMENT...`";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the task; false where a check found something.
+fn run(arguments: &[String]) -> Result<bool> {
+    let root = workspace::root();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => bail!("no task given\n{USAGE}"),
+    };
+    match task {
+        "tidy" => {
+            let findings = tidy::findings(&Workspace::read(&root)?);
+            print!("{}", tidy::report(&findings));
+            Ok(findings.is_empty())
+        }
+        "ci" => ci::run(&root, rest),
+        "deny" => deny::run(&root).map(Outcome::lands),
+        "servers" => servers::run(&root, &servers::Arguments::parse(rest)?).map(Outcome::lands),
+        "rotate-key" => programs::deltaglider(&root, ["key", "rotate"], rest),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        other => bail!("there is no task {other:?}\n{USAGE}"),
+    }
+}

