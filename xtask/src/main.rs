@@ -5,11 +5,12 @@
 //! | `tidy` | holds the rules of the house: direction of dependencies, shape of files, links, names |
 //! | `ci` | every check that decides whether a change lands, in the order that fails soonest |
 //! | `servers` | starts real servers on loopback, runs the suites for them, stops the servers |
-//! | `rotate-key` | `deltaglider key rotate` with the same arguments |
+//! | `demo` | stores and gives back five releases of something real, in a local directory |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
 
 mod ci;
+mod demo;
 mod deny;
 mod programs;
 mod servers;
@@ -30,7 +31,7 @@ usage: cargo xtask <task>
   ci [STEP...]                          run every check, or only the named ones; `ci --list` names them
   deny                                  licences, sources and bans of the dependency tree (cargo-deny)
   servers [--port N] [-- COMMAND...]    run the real-server suites, or COMMAND, against servers on loopback
-  rotate-key [ARGUMENT...]              rotate the cache key: `deltaglider key rotate ARGUMENT...`";
+  demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,7 +61,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "ci" => ci::run(&root, rest),
         "deny" => deny::run(&root).map(Outcome::lands),
         "servers" => servers::run(&root, &servers::Arguments::parse(rest)?).map(Outcome::lands),
-        "rotate-key" => programs::deltaglider(&root, ["key", "rotate"], rest),
+        "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(true)

@@ -1,7 +1,7 @@
 //! Runs other programs: cargo, the binary of the project, whatever a task needs.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -13,16 +13,17 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
-/// Runs the project's binary; the answer is whether it succeeded.
-pub(crate) fn deltaglider<'a>(
-    root: &Path,
-    verb: impl IntoIterator<Item = &'a str>,
-    arguments: &[String],
-) -> Result<bool> {
-    let mut command = cargo(root);
-    command.args(["run", "--quiet", "--package", "deltaglider-cli", "--"]).args(verb).args(arguments);
-    command.stdin(Stdio::inherit());
-    Ok(command.status().context("cannot start cargo")?.success())
+/// Builds the project's binary as users have it, and tells where it is.
+pub(crate) fn deltaglider(root: &Path) -> Result<PathBuf> {
+    let mut build = cargo(root);
+    build.args(["build", "--release", "--package", "deltaglider-cli", "--message-format", "json-render-diagnostics"]);
+    build.stderr(Stdio::inherit());
+    let printed = output(&mut build)?;
+    let artifacts = printed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    artifacts
+        .filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from))
+        .last()
+        .context("cargo built no binary")
 }
 
 /// What the program printed; an error that holds its complaint where it fails.
