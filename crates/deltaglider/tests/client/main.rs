@@ -1,0 +1,9 @@
+//! The client over local stores, stores in memory and S3 servers in the process.
+
+mod bodies;
+mod caching;
+mod fixture;
+mod listing;
+mod objects;
+mod s3;
+mod transfers;
