@@ -197,3 +197,17 @@ async fn one_reference_is_evicted_by_its_prefix() {
     assert!(!client.evict_cache(BUCKET, "nothing").await.expect("nothing there"));
     assert_eq!(client.cache_stats().await.expect("stats").entries, 1);
 }
+
+#[tokio::test]
+async fn the_directory_of_a_cache_is_made_and_is_its_owners_alone() {
+    let fixture = Fixture::new();
+    let directory = fixture.directory.path().join("not/there/yet");
+    let mut config = persistent(&fixture, KEY).into_config();
+    config.cache.directory = Some(directory.clone());
+    let client = deltaglider::Client::from_config(config).await.expect("a client");
+    assert!(!directory.exists());
+    put(&client, "app/v1.zip", 1).await;
+    assert_eq!(std::fs::metadata(&directory).expect("there").permissions().mode() & 0o777, 0o700);
+    client.close().await.expect("closed");
+    assert!(directory.exists());
+}

@@ -1,6 +1,7 @@
 //! Listings, page by page and as streams.
 
 use deltaglider::ErrorKind;
+use deltaglider::core::engine::LogicalEntry;
 use futures::TryStreamExt;
 
 use crate::fixture::{BUCKET, Fixture, put};
@@ -33,7 +34,7 @@ async fn pages_join_to_the_whole() {
         assert_eq!(joined, all.contents, "{size}");
     }
     let streamed: Vec<_> = list().into_stream().expect("a stream").try_collect().await.expect("listed");
-    assert_eq!(streamed.iter().map(|entry| entry.name()).collect::<Vec<_>>(), keys);
+    assert_eq!(streamed.iter().map(LogicalEntry::name).collect::<Vec<_>>(), keys);
     assert_eq!(list().max_keys(0).send().await.expect("listed").key_count, 0);
 }
 

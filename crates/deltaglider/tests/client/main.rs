@@ -5,5 +5,6 @@ mod caching;
 mod fixture;
 mod listing;
 mod objects;
+mod promises;
 mod s3;
 mod transfers;
