@@ -86,6 +86,15 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
 }
 
+impl Settings {
+    /// Whether neither the store nor the source of credentials is reached over TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        let plain =
+            self.endpoint.as_deref().is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"));
+        plain && !matches!(self.identity, Identity::Chain)
+    }
+}
+
 /// Builds an [`S3Store`].
 ///
 /// What is not set comes from the chain of `aws-config` (environment, profile, SSO, web identity, container, instance), read with
@@ -227,6 +236,12 @@ impl S3StoreBuilder {
     /// Bytes of a part, 5 MiB to 5 GiB, 8 MiB by default; parts grow where 10 000 of them would not do.
     pub fn part_size(mut self, bytes: u64) -> Self {
         self.settings.part_size = bytes;
+        self
+    }
+
+    /// Bytes of a part of a copy of what CopyObject refuses as too large; 512 MiB by default.
+    pub fn copy_part_size(mut self, bytes: u64) -> Self {
+        self.settings.copy_part_size = bytes.max(1);
         self
     }
 

@@ -10,6 +10,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
 use crate::checksum::add_content_md5;
+use crate::get;
 use crate::naming::{check_key, is_xml_text};
 use crate::store::S3Store;
 
@@ -92,7 +93,9 @@ async fn delete_one(store: &S3Store, at: Location, if_match: Option<ETag>) -> An
     let request = call.client.delete_object().bucket(at.bucket()).key(at.key());
     let request = request.set_if_match(if_match.as_ref().map(|tag| tag.as_str().to_owned()));
     let request = request.customize().config_override(call.limits(0)).interceptor(call.watch());
-    match call.answer(request.send().await) {
+    let answer = call.answer(request.send().await);
+    drop(call);
+    match get::settle(store, &at, if_match.as_ref(), answer).await {
         // Some servers say so; what is not there is deleted.
         Err(error) if error.is_not_found() && if_match.is_none() => Ok(at),
         Err(error) => Err(error),

@@ -59,10 +59,9 @@ fn classify(facts: Facts<'_>) -> StoreErrorKind {
         Some(405 | 501) => Kind::Unsupported,
         Some(507) => Kind::NoSpace,
         Some(404) => Kind::Other,
-        Some(408 | 500..) => Kind::Transient,
+        // A success that could not be understood may have had its effect, too.
+        Some(200..300 | 408 | 500..) => Kind::Transient,
         Some(400..) => Kind::Invalid,
-        // A success that could not be understood, or a redirect.
-        Some(200..300) => Kind::Transient,
         _ => Kind::Other,
     }
 }
@@ -72,17 +71,33 @@ fn classify_code(facts: Facts<'_>) -> Option<StoreErrorKind> {
     let kind = match facts.code {
         "NoSuchKey" | "NotFound" if facts.status == Some(404) => Kind::NotFound,
         "NoSuchBucket" => Kind::NoSuchBucket,
-        "PreconditionFailed" | "ConditionalRequestConflict" | "OperationAborted" => Kind::Conflict,
-        "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" => Kind::Conflict,
+        "PreconditionFailed"
+        | "ConditionalRequestConflict"
+        | "OperationAborted"
+        | "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou" => Kind::Conflict,
         "BucketNotEmpty" => Kind::NotEmpty,
         "InvalidRange" => Kind::InvalidRange,
-        "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "TooManyRequests" | "TooManyRequestsException" => {
-            Kind::Throttled
-        }
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "BandwidthLimitExceeded" => Kind::Throttled,
-        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken" => Kind::Unauthenticated,
-        "TokenRefreshRequired" | "RequestTimeTooSkewed" | "MissingSecurityHeader" => Kind::Unauthenticated,
-        "MissingAuthenticationToken" | "CredentialsNotSupported" | "RequestExpired" => Kind::Unauthenticated,
+        "SlowDown"
+        | "SlowDownRead"
+        | "SlowDownWrite"
+        | "TooManyRequests"
+        | "TooManyRequestsException"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded" => Kind::Throttled,
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "RequestTimeTooSkewed"
+        | "MissingSecurityHeader"
+        | "MissingAuthenticationToken"
+        | "CredentialsNotSupported"
+        | "RequestExpired"
+        | "NotSignedUp" => Kind::Unauthenticated,
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => Kind::Denied,
         "InvalidObjectState" => Kind::Unreadable,
         // What was stored with a key of the customer's answers so to whoever does not bring it.
@@ -153,7 +168,8 @@ where
         (_, code, _) => code.clone_into(&mut translated.code),
     }
     translated.status = status;
-    translated.request_id = error.request_id().map(str::to_owned).or_else(|| header("x-amz-request-id"));
+    let named = error.request_id().or_else(|| error.meta().request_id());
+    translated.request_id = named.map(str::to_owned).or_else(|| header("x-amz-request-id"));
     if reached != Reached::Answered {
         // As text: the SDK's own error would show whole answers.
         translated.source = error.source().map(|source| chain(source).into());
@@ -172,14 +188,14 @@ fn or_reason(said: &str, status: Option<u16>) -> String {
 }
 
 fn explain_credentials(error: &(dyn Error + 'static)) -> String {
-    match find::<CredentialsError>(error) {
-        Some(CredentialsError::CredentialsNotLoaded(_)) | None => {
-            "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ask for a public \
-             bucket with --no-sign-request"
-                .to_owned()
-        }
-        Some(other) => format!("the credentials could not be loaded: {}", deepest(other)),
-    }
+    let what = match find::<CredentialsError>(error) {
+        Some(CredentialsError::CredentialsNotLoaded(_)) | None => "no credentials were found".to_owned(),
+        Some(other) => format!("no credentials could be had ({})", deepest(other).trim_end_matches('.')),
+    };
+    format!(
+        "{what}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or read a public bucket with \
+         --no-sign-request"
+    )
 }
 
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {

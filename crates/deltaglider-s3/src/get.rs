@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::types::StorageClass;
 use deltaglider_core::Location;
 use deltaglider_core::store::{
-    ByteRange, ETag, GetObject, GetOptions, ObjectHead, Operation, StoreError, StoreErrorKind,
+    ByteRange, ETag, GetObject, GetOptions, ObjectHead, ObjectStore, Operation, Promises, StoreError, StoreErrorKind,
 };
 
 use crate::attributes::{attributes_of, e_tag, storage_class, time};
@@ -27,19 +28,38 @@ pub(crate) async fn get(store: &S3Store, at: &Location, options: GetOptions) -> 
 }
 
 pub(crate) async fn head(store: &S3Store, at: &Location, operation: Operation) -> Result<ObjectHead, StoreError> {
-    check_key(operation, at)?;
+    check_key(Operation::Head, at)?;
     let call = store.call(Operation::Head, at).await?;
     let request = call.client.head_object().bucket(at.bucket()).key(at.key());
     let request = request.customize().config_override(call.limits(0)).interceptor(call.watch());
-    let mut output = call.answer(request.send().await)?;
+    let mut output = call.answer(request.send().await).map_err(|error| StoreError { operation, ..error })?;
     Ok(ObjectHead {
         size: length(output.content_length),
         e_tag: e_tag(output.e_tag()),
         last_modified: time(output.last_modified),
         attributes: attributes_of!(output),
         version_id: output.version_id.take().filter(|version| version != "null"),
-        storage_class: storage_class(output.storage_class().map(|class| class.as_str())),
+        storage_class: storage_class(output.storage_class().map(StorageClass::as_str)),
     })
+}
+
+/// Some servers fail a condition on an entity tag where there is no object at all; S3 says so. One HEAD tells, which AWS is
+/// spared.
+pub(crate) async fn settle<T>(
+    store: &S3Store,
+    at: &Location,
+    tag: Option<&ETag>,
+    answer: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match answer {
+        Err(error) if error.is_conflict() && tag.is_some() && store.promises() != Promises::Kept => {
+            match head(store, at, error.operation).await {
+                Err(absent) if absent.is_not_found() => Err(absent),
+                _ => Err(error),
+            }
+        }
+        answer => answer,
+    }
 }
 
 /// One GET.
@@ -58,7 +78,9 @@ pub(crate) async fn fetch(
     let request = call.client.get_object().bucket(at.bucket()).key(at.key());
     let request = request.set_range(header).set_if_match(if_match.map(|tag| tag.as_str().to_owned()));
     let request = request.customize().config_override(call.limits(0)).interceptor(call.watch());
-    let mut output = call.answer(request.send().await)?;
+    let answer = call.answer(request.send().await);
+    drop(call);
+    let mut output = settle(store, at, if_match, answer).await?;
 
     let (range, size) = match (range, output.content_range.as_deref().and_then(parse_content_range)) {
         (_, Some((range, size))) => (range, size),
@@ -78,7 +100,7 @@ pub(crate) async fn fetch(
         last_modified: time(output.last_modified),
         attributes: attributes_of!(output),
         version_id: output.version_id.take().filter(|version| version != "null"),
-        storage_class: storage_class(output.storage_class().map(|class| class.as_str())),
+        storage_class: storage_class(output.storage_class().map(StorageClass::as_str)),
     };
     Ok(Fetched { head, range, body: output.body })
 }
@@ -107,7 +129,7 @@ fn parse_content_range(header: &str) -> Option<(Range<u64>, u64)> {
     let (span, size) = header.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = span.split_once('-')?;
     let (first, last, size): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, size.parse().ok()?);
-    (first <= last && last < size).then_some((first..last + 1, size))
+    (first <= last && last < size).then(|| (first..last + 1, size))
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ pub(crate) fn make(settings: &Settings) -> Result<SharedHttpClient, BundleError>
     }
     let trust = match &settings.ca_bundle {
         Some(path) => TrustStore::empty().with_pem_certificate(read_bundle(path)?),
+        // Nobody speaks TLS then: the system's certificates, which take a while, need not be loaded.
+        None if settings.is_plain() => TrustStore::empty(),
         None => TrustStore::default(),
     };
     let proxied = !settings.endpoint.as_deref().is_some_and(is_loopback);

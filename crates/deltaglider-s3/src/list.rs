@@ -2,7 +2,7 @@
 
 use async_stream::try_stream;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{EncodingType, ObjectStorageClass};
 use deltaglider_core::Location;
 use deltaglider_core::store::{ListEntry, ListRequest, ListedObject, Operation, StoreError, StoreErrorKind};
 use futures::StreamExt;
@@ -82,7 +82,7 @@ fn entries(page: ListObjectsV2Output) -> Vec<ListEntry> {
             size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
             e_tag: e_tag(object.e_tag.as_deref()),
             last_modified: time(object.last_modified),
-            storage_class: storage_class(object.storage_class.as_ref().map(|class| class.as_str())),
+            storage_class: storage_class(object.storage_class.as_ref().map(ObjectStorageClass::as_str)),
             key: name(object.key),
         })
     });

@@ -247,10 +247,10 @@ async fn abort(store: &S3Store, at: &Location, operation: Operation, id: &str) {
         let request = request.customize().config_override(call.limits(0)).interceptor(call.watch());
         call.answer(request.send().await)
     };
-    if let Err(error) = result.await {
-        if error.code != "NoSuchUpload" {
-            tracing::warn!(%at, %error, "an unfinished upload could not be aborted and is left behind");
-        }
+    if let Err(error) = result.await
+        && error.code != "NoSuchUpload"
+    {
+        tracing::warn!(%at, %error, "an unfinished upload could not be aborted and is left behind");
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use deltaglider_core::Location;
 use deltaglider_core::store::{
-    BucketStore, BucketSummary, CopyOptions, DeleteTarget, GetObject, GetOptions, ListEntry, ListRequest, ObjectHead,
-    ObjectStore, Operation, Promises, PutBody, PutOptions, PutReceipt, StoreError,
+    BucketStore, BucketSummary, CopyOptions, DeleteTarget, ETag, GetObject, GetOptions, ListEntry, ListRequest,
+    ObjectHead, ObjectStore, Operation, Promises, PutBody, PutMode, PutOptions, PutReceipt, StoreError,
 };
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
@@ -83,6 +83,14 @@ impl S3Store {
     }
 }
 
+/// The entity tag that a mode asks for.
+fn tag_of(mode: &PutMode) -> Option<&ETag> {
+    match mode {
+        PutMode::Update(tag) => Some(tag),
+        PutMode::Overwrite | PutMode::Create => None,
+    }
+}
+
 impl fmt::Display for S3Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connected = self.inner.connection.get().and_then(|connection| connection.endpoint.as_deref());
@@ -110,11 +118,13 @@ impl ObjectStore for S3Store {
     }
 
     async fn put(&self, at: &Location, body: PutBody, options: PutOptions) -> Result<PutReceipt, StoreError> {
-        put::put(self, at, body, &options).await
+        let answer = put::put(self, at, body, &options).await;
+        get::settle(self, at, tag_of(&options.mode), answer).await
     }
 
     async fn copy(&self, from: &Location, to: &Location, options: CopyOptions) -> Result<PutReceipt, StoreError> {
-        copy::copy(self, from, to, &options).await
+        let answer = copy::copy(self, from, to, &options).await;
+        get::settle(self, to, tag_of(&options.mode), answer).await
     }
 
     fn delete(&self, targets: BoxStream<'static, DeleteTarget>) -> BoxStream<'static, Result<Location, StoreError>> {

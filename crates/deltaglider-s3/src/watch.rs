@@ -72,7 +72,7 @@ impl Intercept for Watch {
             Some(Err(_)) | None if matches!(status, Some(429 | 503)) => self.limiter.throttled(started),
             // Without a status, by a 5xx or by a success whose body could not be read: the effect may be there.
             Some(Err(_)) | None => {
-                let unclear = status.is_none_or(|status| status >= 500 || status < 300);
+                let unclear = status.is_none_or(|status| !(300..500).contains(&status));
                 self.seen.unclear.fetch_or(unclear, Ordering::Relaxed);
             }
         }

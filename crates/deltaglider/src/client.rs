@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use deltaglider_core::engine::Engine;
-use deltaglider_core::store::BucketStore;
+use deltaglider_core::store::local::LocalStore;
+use deltaglider_core::store::{BucketStore, ObjectStore};
 use deltaglider_core::{Location, StoreUrl};
 use deltaglider_s3::S3Store;
 
-use crate::compose::{self, SharedCache};
+use crate::builder::ClientBuilder;
+use crate::compose;
 use crate::config::{Buckets, Config};
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 use crate::place::Place;
+use crate::shared_cache::SharedCache;
 
 /// Puts and gets objects of S3 and of local stores, as deltas where that saves space. Clones share everything and are cheap.
 ///
@@ -27,7 +30,7 @@ pub struct Client {
 struct Inner {
     config: Config,
     cache: Arc<SharedCache>,
-    s3: OnceLock<S3Store>,
+    s3: S3Store,
     /// Over S3, or over the store that stands in its place.
     remote: OnceLock<Engine>,
     /// By the directory whose sub-directories are the buckets.
@@ -35,17 +38,33 @@ struct Inner {
 }
 
 impl Client {
+    /// Makes a client as the environment asks for: [`Config::from_env`], then [`Client::from_config`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the variable that cannot be understood, and what is expected of it.
+    pub async fn from_env() -> Result<Self, Error> {
+        Self::from_config(Config::from_env()?).await
+    }
+
+    /// Settings to make a client from, at their defaults; nothing of `DG_*` is read.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
     /// Makes a client; makes no request and opens nothing.
     ///
     /// # Errors
     /// [`Error::Config`] where the settings cannot be used.
     pub async fn from_config(config: Config) -> Result<Self, Error> {
-        let cache = Arc::new(compose::cache(&config)?);
-        let inner = Inner { cache, s3: OnceLock::new(), remote: OnceLock::new(), local: Mutex::default(), config };
-        let client = Self { inner: Arc::new(inner) };
-        // The endpoint is checked here, while the settings are at hand.
-        client.s3()?;
-        Ok(client)
+        // Wrong settings are told while they are at hand.
+        let ratio = config.policy.max_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(ConfigError::Setting(format!("the ratio {ratio} is not between 0 and 1")).into());
+        }
+        let s3 = compose::s3(&config.s3)?;
+        let cache = Arc::new(SharedCache::new(config.cache.clone()));
+        let inner = Inner { config, cache, s3, remote: OnceLock::new(), local: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The settings that it was made with.
@@ -62,12 +81,13 @@ impl Client {
     pub fn place(&self, url: &str) -> Result<Place, Error> {
         let url: StoreUrl = url.parse()?;
         let (engine, at) = match &url {
-            StoreUrl::S3 { bucket, key } => (self.remote_engine()?, Location::new(bucket.as_str(), key.as_str())),
+            StoreUrl::S3 { bucket, key } => (self.remote_engine(), Location::new(bucket.as_str(), key.as_str())),
             StoreUrl::File { path } => {
-                let found = compose::locate(path)?;
-                (self.local_engine(&found.root)?, found.at)
+                let found = LocalStore::locate(path)?;
+                let (store, bucket, key) = found.ok_or_else(|| Error::NoLocalStore { path: path.clone() })?;
+                (self.local_engine(&store), Location::new(bucket, key))
             }
-            _ => return Err(Error::Usage(format!("`{url}` is of no scheme that is known"))),
+            _ => return Err(unknown(&url)),
         };
         Ok(Place { engine, at, url })
     }
@@ -75,46 +95,103 @@ impl Client {
     /// The store in which a URL's bucket is, or would be, and the bucket's name in it; empty for `s3://`, the list of buckets.
     ///
     /// Of a `file://` URL the last component is the bucket, and the directory above it the store.
+    ///
+    /// # Errors
+    /// [`Error::Url`] for a text that is no URL; [`Error::Usage`] for a path that cannot be a store.
     pub fn bucket_store(&self, url: &str) -> Result<(Arc<dyn BucketStore>, String), Error> {
         match url.parse()? {
             StoreUrl::S3 { bucket, .. } => match &self.inner.config.buckets {
                 Buckets::Store { buckets, .. } => Ok((Arc::clone(buckets), bucket)),
-                _ => Ok((Arc::new(self.s3()?.clone()), bucket)),
+                Buckets::S3 | Buckets::Local(_) => Ok((Arc::new(self.inner.s3.clone()), bucket)),
             },
-            StoreUrl::File { path } => compose::local_bucket(&path),
-            other => Err(Error::Usage(format!("`{other}` is of no scheme that is known"))),
+            StoreUrl::File { path } => {
+                let (store, bucket) = compose::local_bucket(&path)?;
+                Ok((Arc::new(store), bucket))
+            }
+            other => Err(unknown(&other)),
         }
     }
 
-    fn remote_engine(&self) -> Result<Engine, Error> {
-        if let Some(engine) = self.inner.remote.get() {
-            return Ok(engine.clone());
+    /// The engine and the place that a bucket and a key name; the bucket may be a URL, such as `file:///path/to/store`.
+    pub(crate) fn target(
+        &self,
+        operation: &'static str,
+        bucket: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<(Engine, Location), Error> {
+        let key = required(operation, "key", key)?;
+        let (engine, bucket) = self.bucket_engine(operation, bucket)?;
+        Ok((engine, bucket.with_key(key)))
+    }
+
+    /// The engine over the store in which a bucket is, and the bucket itself.
+    pub(crate) fn bucket_engine(
+        &self,
+        operation: &'static str,
+        bucket: Option<&str>,
+    ) -> Result<(Engine, Location), Error> {
+        let bucket = required(operation, "bucket", bucket)?;
+        if StoreUrl::is_url(bucket) {
+            let place = self.place(bucket)?;
+            if !place.at.key().is_empty() {
+                return Err(Error::Usage(format!("`{bucket}` is no bucket: it names `{}` in one", place.at.key())));
+            }
+            return Ok((place.engine, place.at));
         }
-        let store = match &self.inner.config.buckets {
-            Buckets::Store { objects, .. } => Arc::clone(objects),
-            _ => Arc::new(self.s3()?.clone()),
+        let engine = match &self.inner.config.buckets {
+            Buckets::Local(directory) => self.local_engine(&LocalStore::open(directory.clone())),
+            Buckets::S3 | Buckets::Store { .. } => self.remote_engine(),
         };
-        Ok(self.inner.remote.get_or_init(|| compose::engine(&self.inner.config, store, &self.inner.cache)).clone())
+        Ok((engine, Location::new(bucket, "")))
     }
 
-    fn local_engine(&self, root: &Path) -> Result<Engine, Error> {
+    /// The store in which a bucket is made or removed, and the bucket's name in it; the bucket may be a URL.
+    pub(crate) fn named_bucket(
+        &self,
+        operation: &'static str,
+        bucket: Option<&str>,
+    ) -> Result<(Arc<dyn BucketStore>, String), Error> {
+        let bucket = required(operation, "bucket", bucket)?;
+        if StoreUrl::is_url(bucket) { self.bucket_store(bucket) } else { Ok((self.buckets(), bucket.to_owned())) }
+    }
+
+    /// The store whose buckets are meant by their names.
+    pub(crate) fn buckets(&self) -> Arc<dyn BucketStore> {
+        match &self.inner.config.buckets {
+            Buckets::S3 => Arc::new(self.inner.s3.clone()),
+            Buckets::Local(directory) => Arc::new(LocalStore::open(directory.clone())),
+            Buckets::Store { buckets, .. } => Arc::clone(buckets),
+        }
+    }
+
+    pub(crate) fn cache(&self) -> &Arc<SharedCache> {
+        &self.inner.cache
+    }
+
+    fn remote_engine(&self) -> Engine {
+        let make = || {
+            let store: Arc<dyn ObjectStore> = match &self.inner.config.buckets {
+                Buckets::Store { objects, .. } => Arc::clone(objects),
+                Buckets::S3 | Buckets::Local(_) => Arc::new(self.inner.s3.clone()),
+            };
+            compose::engine(&self.inner.config, store, &self.inner.cache)
+        };
+        self.inner.remote.get_or_init(make).clone()
+    }
+
+    fn local_engine(&self, store: &LocalStore) -> Engine {
         let mut engines = self.inner.local.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = engines.get(root) {
-            return Ok(engine.clone());
-        }
-        let store = compose::local_store(root)?;
-        let engine = compose::engine(&self.inner.config, store, &self.inner.cache);
-        engines.insert(root.to_owned(), engine.clone());
-        Ok(engine)
+        let make = || compose::engine(&self.inner.config, Arc::new(store.clone()), &self.inner.cache);
+        engines.entry(store.root().to_owned()).or_insert_with(make).clone()
     }
+}
 
-    fn s3(&self) -> Result<&S3Store, Error> {
-        if let Some(store) = self.inner.s3.get() {
-            return Ok(store);
-        }
-        let store = compose::s3(&self.inner.config.s3)?;
-        Ok(self.inner.s3.get_or_init(|| store))
-    }
+fn required<'a>(operation: &'static str, field: &'static str, value: Option<&'a str>) -> Result<&'a str, Error> {
+    value.filter(|value| !value.is_empty()).ok_or(Error::Missing { operation, field })
+}
+
+fn unknown(url: &StoreUrl) -> Error {
+    Error::Usage(format!("`{url}` is of no scheme that is known"))
 }
 
 impl fmt::Debug for Client {

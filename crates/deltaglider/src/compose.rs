@@ -3,24 +3,27 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use deltaglider_core::cache::{
-    CacheError, CacheKey, CacheStats, Freed, Lookup, PrunePolicy, ReferenceCache, Rewrapped,
-};
+use deltaglider_cache::{FilesystemCache, FilesystemConfig, MemoryCache, MemoryConfig};
+use deltaglider_core::cache::{CacheError, ReferenceCache};
 use deltaglider_core::engine::{Engine, EngineParts};
-use deltaglider_core::keys::KeyId;
+use deltaglider_core::keys::{KeyProvider, Lifetime};
 use deltaglider_core::scratch::ScratchSpace;
-use deltaglider_core::store::{BucketStore, ObjectStore};
-use deltaglider_core::{Location, RandomAccess};
+use deltaglider_core::store::ObjectStore;
+use deltaglider_core::store::local::LocalStore;
+use deltaglider_keys::EphemeralKeys;
 use deltaglider_s3::S3Store;
 
-use crate::config::{Config, S3Settings};
-use crate::error::Error;
+use crate::config::{CacheBackend, CacheSettings, Config, KeySource, S3Settings};
+use crate::env;
+use crate::error::{ConfigError, Error};
+use crate::shared_cache::SharedCache;
 
 /// Of the allowed memory, one content takes this share at most before it goes to disk.
 const SCRATCH_SHARE: u64 = 32;
+/// One content stays in memory up to this size.
 const MAX_IN_MEMORY: u64 = 32 << 20;
 
+/// Reads no configuration of AWS; that comes with the first request.
 pub(crate) fn s3(settings: &S3Settings) -> Result<S3Store, Error> {
     let mut builder = S3Store::builder()
         .verify_ssl(settings.verify_ssl)
@@ -47,11 +50,11 @@ pub(crate) fn s3(settings: &S3Settings) -> Result<S3Store, Error> {
         let (id, secret, token) = credentials.parts();
         builder = builder.static_credentials(id, secret, token);
     }
-    builder.build().map_err(|error| Error::Config(error.to_string()))
+    builder.build().map_err(|error| ConfigError::Setting(error.to_string()).into())
 }
 
 pub(crate) fn engine(config: &Config, store: Arc<dyn ObjectStore>, cache: &Arc<SharedCache>) -> Engine {
-    let directory = config.scratch_directory.clone().unwrap_or_else(std::env::temp_dir);
+    let directory = config.scratch_directory.clone().unwrap_or_else(env::temporary_directory);
     let in_memory = (config.limits.memory / SCRATCH_SHARE).min(MAX_IN_MEMORY);
     Engine::new(EngineParts {
         store,
@@ -63,58 +66,43 @@ pub(crate) fn engine(config: &Config, store: Arc<dyn ObjectStore>, cache: &Arc<S
     })
 }
 
-/// A local store that was found above a path.
-pub(crate) struct Found {
-    pub(crate) root: PathBuf,
-    pub(crate) at: Location,
+/// The local store and the bucket that the last component of a path is, or would be.
+pub(crate) fn local_bucket(path: &Path) -> Result<(LocalStore, String), Error> {
+    match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+        (Some(root), Some(name)) => Ok((LocalStore::open(root.to_owned()), name.to_owned())),
+        _ => Err(Error::Usage(format!("{} cannot be a store: it needs a name in UTF-8", path.display()))),
+    }
 }
 
-pub(crate) fn locate(path: &Path) -> Result<Found, Error> {
-    Err(Error::NoLocalStore { path: path.to_owned() })
+/// Opens the cache that the settings ask for.
+pub(crate) async fn cache(settings: &CacheSettings) -> Result<Arc<dyn ReferenceCache>, CacheError> {
+    let keys: Arc<dyn KeyProvider> = match &settings.keys {
+        KeySource::Ephemeral => Arc::new(EphemeralKeys::new()?),
+        KeySource::Provider(keys) => Arc::clone(keys),
+    };
+    match settings.backend {
+        CacheBackend::Memory => {
+            let mut config = MemoryConfig::new(settings.memory_size);
+            config.ttl = settings.ttl;
+            Ok(Arc::new(MemoryCache::open(config, keys).await?))
+        }
+        CacheBackend::Filesystem => {
+            let mut config = FilesystemConfig::new(directory(settings, keys.lifetime())?);
+            config.max_bytes = settings.max_size;
+            config.min_free = settings.min_free;
+            config.ttl = settings.ttl;
+            Ok(Arc::new(FilesystemCache::open(config, keys).await?))
+        }
+    }
 }
 
-pub(crate) fn local_store(root: &Path) -> Result<Arc<dyn ObjectStore>, Error> {
-    Err(Error::NoLocalStore { path: root.to_owned() })
-}
-
-pub(crate) fn local_bucket(path: &Path) -> Result<(Arc<dyn BucketStore>, String), Error> {
-    Err(Error::NoLocalStore { path: path.to_owned() })
-}
-
-pub(crate) fn cache(_config: &Config) -> Result<SharedCache, Error> {
-    Ok(SharedCache)
-}
-
-#[derive(Debug)]
-pub(crate) struct SharedCache;
-
-#[async_trait]
-impl ReferenceCache for SharedCache {
-    async fn lookup(&self, _: &CacheKey) -> Result<Lookup, CacheError> {
-        Err(CacheError::Closed)
-    }
-    async fn insert(&self, _: &CacheKey, content: Arc<dyn RandomAccess>) -> Result<Arc<dyn RandomAccess>, CacheError> {
-        Ok(content)
-    }
-    async fn evict(&self, _: &CacheKey) -> Result<bool, CacheError> {
-        Err(CacheError::Closed)
-    }
-    async fn prune(&self, _: &PrunePolicy) -> Result<Freed, CacheError> {
-        Err(CacheError::Closed)
-    }
-    async fn clear(&self) -> Result<Freed, CacheError> {
-        Err(CacheError::Closed)
-    }
-    async fn rewrap(&self) -> Result<Rewrapped, CacheError> {
-        Err(CacheError::Closed)
-    }
-    async fn purge_key(&self, _: KeyId) -> Result<Freed, CacheError> {
-        Err(CacheError::Closed)
-    }
-    async fn close(&self) -> Result<(), CacheError> {
-        Ok(())
-    }
-    fn stats(&self) -> CacheStats {
-        CacheStats::default()
+fn directory(settings: &CacheSettings, lifetime: Lifetime) -> Result<PathBuf, CacheError> {
+    match (&settings.directory, lifetime) {
+        (Some(directory), _) => Ok(directory.clone()),
+        (None, Lifetime::Ephemeral) => Ok(env::temporary_directory()),
+        (None, Lifetime::Persistent) => env::cache_directory().ok_or_else(|| CacheError::InsecureDirectory {
+            path: PathBuf::from("deltaglider"),
+            reason: format!("this user has no cache directory; set {}", env::CACHE_DIR),
+        }),
     }
 }

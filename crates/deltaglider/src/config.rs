@@ -40,7 +40,7 @@ impl Default for Config {
             cache: CacheSettings::default(),
             policy: Policy::default(),
             limits: Limits::default(),
-            jobs: NonZeroUsize::MIN.saturating_add(7),
+            jobs: crate::env::DEFAULT_JOBS,
             scratch_directory: None,
         }
     }

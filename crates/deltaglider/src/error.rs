@@ -27,8 +27,8 @@ pub enum Error {
     #[error(transparent)]
     Url(#[from] ParseUrlError),
     /// The settings cannot be used.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// No local store is at a path, nor above it.
     #[error("no store is at {} or above it; make one with `deltaglider mb file://{}`", path.display(), path.display())]
     NoLocalStore {
@@ -45,9 +45,42 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// What was read cannot be written to where the caller wants it.
+    #[error("the content cannot be written")]
+    Write(#[source] io::Error),
     /// The engine, the store below it or the cache failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+/// Settings that cannot be used. The texts name the variable and what is expected of it, never the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The value of a variable cannot be understood.
+    #[error("{name} is `{value}`; expected is {expected}")]
+    Value {
+        /// The variable.
+        name: &'static str,
+        /// Its value, without what no terminal should show.
+        value: String,
+        /// What is expected of it.
+        expected: &'static str,
+    },
+    /// The value of a variable that holds a secret cannot be used.
+    #[error("{0}")]
+    Key(String),
+    /// A variable is set that would go unheard, and that must not.
+    #[error("{name} is set, but {reason}")]
+    Unusable {
+        /// The variable.
+        name: &'static str,
+        /// Why it cannot be used, and what to do.
+        reason: &'static str,
+    },
+    /// A setting cannot be used.
+    #[error("{0}")]
+    Setting(String),
 }
 
 impl From<StoreError> for Error {
@@ -104,7 +137,7 @@ impl Error {
             Self::Missing { .. } | Self::Usage(_) | Self::Url(_) => ErrorKind::Usage,
             Self::Config(_) => ErrorKind::Config,
             Self::NoLocalStore { .. } => ErrorKind::NoSuchBucket,
-            Self::Local { .. } => ErrorKind::Local,
+            Self::Local { .. } | Self::Write(_) => ErrorKind::Local,
             Self::Engine(error) => engine_kind(error),
         }
     }
