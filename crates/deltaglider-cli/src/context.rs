@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use deltaglider::env::FrontEnd;
+
 use crate::args::global::GlobalArgs;
 use crate::interrupt::Interrupt;
 use crate::output::{Loudness, Output, Palette};
@@ -21,10 +23,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(args: GlobalArgs, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(args: GlobalArgs, front: &FrontEnd, interrupt: Interrupt) -> Self {
         let terminal = Terminal::detect();
         let tally = Arc::new(Tally::new());
-        let meter = Arc::new(Meter::new(terminal.progress(&args), Arc::clone(&tally)));
+        let meter = Arc::new(Meter::new(terminal.progress(&args, front.progress), Arc::clone(&tally)));
         let output = Output::new(args.json, loudness(&args), Palette::new(terminal.colours(args.color)));
         Self { output: Arc::new(output.with_bars(meter.bars())), session: Session::new(args), tally, meter, interrupt }
     }

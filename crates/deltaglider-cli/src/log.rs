@@ -12,9 +12,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::args::global::GlobalArgs;
 
 /// Begins to log, to standard error or to a file.
-pub(crate) fn begin(args: &GlobalArgs) -> Result<(), String> {
-    let level = level(args);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).parse_lossy("");
+///
+/// `asked` is a filter from the environment, which counts where no flag says otherwise.
+pub(crate) fn begin(args: &GlobalArgs, asked: Option<&str>) -> Result<(), String> {
+    let asked = asked.filter(|_| !args.debug && args.verbose == 0 && !args.quiet && !args.only_show_errors);
+    let filter = EnvFilter::builder()
+        .with_default_directive(level(args).into())
+        .parse(asked.unwrap_or_default())
+        .map_err(|error| format!("the filter of the log cannot be understood: {error}"))?;
     let layer = fmt::layer().with_target(args.debug);
     match &args.log_file {
         Some(path) => {

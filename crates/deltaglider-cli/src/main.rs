@@ -25,6 +25,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use deltaglider::env::FrontEnd;
+
 use args::{Cli, Verb};
 use context::Context;
 use error::CliError;
@@ -35,7 +37,7 @@ use interrupt::Interrupt;
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let (global, verb) = match Cli::try_parse() {
+    let (mut global, verb) = match Cli::try_parse() {
         Ok(cli) => cli.verb(),
         Err(error) => {
             // Nobody reads it: nothing can be done about that.
@@ -43,15 +45,22 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
-    if let Err(error) = log::begin(&global) {
-        return report_without_context(&error);
+    let front = match FrontEnd::from_env() {
+        Ok(front) => front,
+        Err(error) => return report_without_context(&error.to_string(), Exit::Configuration),
+    };
+    global.json |= front.json;
+    if let Err(error) = log::begin(&global, front.log.as_deref()) {
+        return report_without_context(&error, Exit::Other);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report_without_context(&format!("the runtime cannot be started: {error}")),
+        Err(error) => {
+            return report_without_context(&format!("the runtime cannot be started: {error}"), Exit::Other);
+        }
     };
     let exit = runtime.block_on(async {
-        let context = Context::new(global, Interrupt::listen());
+        let context = Context::new(global, &front, Interrupt::listen());
         run(verb, &context).await
     });
     runtime.shutdown_timeout(CLEAN_UP);
@@ -105,7 +114,7 @@ fn conclude(error: &CliError, context: &Context) -> Exit {
 }
 
 #[allow(clippy::print_stderr, reason = "there is no output to write through yet")]
-fn report_without_context(message: &str) -> ExitCode {
+fn report_without_context(message: &str, exit: Exit) -> ExitCode {
     eprintln!("error: {message}");
-    Exit::Other.into()
+    exit.into()
 }

@@ -113,10 +113,6 @@ impl Output {
         Self { bars, ..self }
     }
 
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// An object arrived, or would.
     pub(crate) fn transferred(&self, line: &Line, outcome: &Outcome) -> io::Result<()> {
         if self.loudness < Loudness::Normal || line.streamed {
@@ -232,11 +228,6 @@ impl Output {
             return self.result(&json::warning("cancelled", None, &format!("cancelled: {signal} received")));
         }
         self.message(Loudness::Errors, &format!("cancelled: {signal} received"))
-    }
-
-    /// Something to know that changes nothing.
-    pub(crate) fn note(&self, text: &str) -> io::Result<()> {
-        self.message(Loudness::Verbose, text)
     }
 
     /// Writes a message to standard error.

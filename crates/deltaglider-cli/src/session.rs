@@ -1,22 +1,18 @@
 //! The client behind a run, made when it is first needed, and the places that URLs lead to.
 
-use std::sync::OnceLock;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use deltaglider::config::AddressingStyle as ClientStyle;
 use deltaglider::core::engine::Engine;
 use deltaglider::core::store::BucketStore;
 use deltaglider::core::{Location, StoreUrl};
 use deltaglider::{Client, Config};
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use crate::args::global::{AddressingStyle, GlobalArgs};
 use crate::failure::Failure;
-
-/// Transfers at a time, where nothing else was asked for.
-const JOBS: usize = 10;
 
 /// Settings, and the client that is made of them.
 #[derive(Debug)]
@@ -43,7 +39,7 @@ impl Session {
 
     /// Transfers at a time.
     pub(crate) fn jobs(&self) -> usize {
-        self.args.jobs.unwrap_or(JOBS)
+        self.config().map_or(1, |config| config.jobs.get())
     }
 
     /// The client. Making it makes no request.
@@ -75,12 +71,17 @@ impl Session {
     /// Removes what the client made for itself: an ephemeral cache.
     pub(crate) async fn close(&self) {
         if let Some(client) = self.client.get() {
-            drop(client.clone());
+            drop(client.close().await);
         }
     }
 
     fn config(&self) -> Result<Config, Failure> {
-        self.config.get_or_init(|| Ok(with_flags(Config::default(), &self.args))).clone()
+        self.config
+            .get_or_init(|| {
+                let config = Config::from_env().map_err(deltaglider::Error::from)?;
+                Ok(with_flags(config, &self.args))
+            })
+            .clone()
     }
 }
 

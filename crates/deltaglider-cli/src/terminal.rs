@@ -1,5 +1,7 @@
 //! What the terminal on standard error can do, and what its user wants of it.
 
+use deltaglider::env;
+
 use crate::args::global::{ColorChoice, GlobalArgs, ProgressStyle};
 use crate::output::stderr_is_terminal;
 use crate::progress::Style;
@@ -39,14 +41,15 @@ impl Terminal {
     }
 
     /// How progress is shown.
-    pub(crate) fn progress(self, args: &GlobalArgs) -> Style {
+    pub(crate) fn progress(self, args: &GlobalArgs, default: Option<env::ProgressStyle>) -> Style {
+        let style = args.progress.or(default.map(from_environment));
         if args.quiet || args.only_show_errors || args.no_progress {
             return Style::None;
         }
         if args.json {
-            return if args.progress == Some(ProgressStyle::Json) { Style::Json } else { Style::None };
+            return if style == Some(ProgressStyle::Json) { Style::Json } else { Style::None };
         }
-        match args.progress {
+        match style {
             Some(ProgressStyle::None | ProgressStyle::Json) => Style::None,
             Some(ProgressStyle::Bar) => Style::Bars,
             Some(ProgressStyle::Plain) => Style::Plain,
@@ -54,6 +57,16 @@ impl Terminal {
             None | Some(ProgressStyle::Auto) if self.interactive => Style::Bars,
             None | Some(ProgressStyle::Auto) => Style::Plain,
         }
+    }
+}
+
+fn from_environment(style: env::ProgressStyle) -> ProgressStyle {
+    match style {
+        env::ProgressStyle::Bar => ProgressStyle::Bar,
+        env::ProgressStyle::Plain => ProgressStyle::Plain,
+        env::ProgressStyle::Json => ProgressStyle::Json,
+        env::ProgressStyle::None => ProgressStyle::None,
+        _ => ProgressStyle::Auto,
     }
 }
 
@@ -71,7 +84,7 @@ mod tests {
 
     fn style(terminal: Terminal, flags: &[&str]) -> Style {
         let line = ["x"].iter().chain(flags);
-        terminal.progress(&Line::try_parse_from(line).expect("parses").global)
+        terminal.progress(&Line::try_parse_from(line).expect("parses").global, None)
     }
 
     #[test]
