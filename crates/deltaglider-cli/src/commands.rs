@@ -1,0 +1,38 @@
+//! One command a file.
+
+mod cp;
+mod ls;
+mod mb;
+mod rb;
+mod remove;
+mod rm;
+mod version;
+
+use crate::args::Verb;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// Runs a command to its end.
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError> {
+    match verb {
+        Verb::Cp(args) => cp::run(args, context).await,
+        Verb::Ls(args) => ls::run(args, context).await,
+        Verb::Rm(args) => rm::run(args, context).await,
+        Verb::Mb(args) => mb::run(&args, context).await,
+        Verb::Rb(args) => rb::run(&args, context).await,
+        Verb::Version(_) => version::run(context),
+    }
+}
+
+/// The command's name, for summaries.
+pub(crate) fn name(verb: &Verb) -> &'static str {
+    match verb {
+        Verb::Cp(_) => "cp",
+        Verb::Ls(_) => "ls",
+        Verb::Rm(_) => "rm",
+        Verb::Mb(_) => "mb",
+        Verb::Rb(_) => "rb",
+        Verb::Version(_) => "version",
+    }
+}

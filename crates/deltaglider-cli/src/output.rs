@@ -1,0 +1,265 @@
+//! What is written: results to standard output, everything else to standard error.
+
+mod human;
+mod json;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use deltaglider::core::engine::LogicalObject;
+use deltaglider::core::store::{BucketSummary, ListedObject};
+use indicatif::MultiProgress;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::tally::{Outcome, Tally};
+
+pub(crate) use human::{Palette, percent};
+
+/// What happens to an object, as `aws` calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// From here to a store.
+    Upload,
+    /// From a store to here.
+    Download,
+    /// From a store to a store.
+    Copy,
+    /// Out of a store.
+    Delete,
+}
+
+impl Action {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+            Self::Copy => "copy",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One object on its way, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) action: Action,
+    pub(crate) source: String,
+    /// None for a removal.
+    pub(crate) destination: Option<String>,
+    /// Whether the results go to standard output, which must not carry anything else then.
+    pub(crate) streamed: bool,
+}
+
+/// A file that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Warning {
+    /// The file, or the object's URL.
+    pub(crate) path: String,
+    /// Why.
+    pub(crate) message: String,
+}
+
+/// A line of `ls`.
+#[derive(Debug)]
+pub(crate) enum Listed<'a> {
+    Bucket(&'a BucketSummary),
+    Prefix(&'a str),
+    Object(&'a LogicalObject),
+    Physical(&'a ListedObject),
+}
+
+/// How a listing is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ListStyle {
+    pub(crate) human_readable: bool,
+    pub(crate) whole_keys: bool,
+    pub(crate) long: bool,
+}
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loudness {
+    /// Nothing.
+    Quiet,
+    /// Errors and warnings.
+    Errors,
+    /// Results too.
+    Normal,
+    /// And request ids.
+    Verbose,
+}
+
+/// The one place through which everything is written.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    loudness: Loudness,
+    palette: Palette,
+    /// Bars to step aside for.
+    bars: Option<MultiProgress>,
+    /// Keeps lines whole.
+    lock: Mutex<()>,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool, loudness: Loudness, palette: Palette) -> Self {
+        Self { json, loudness, palette, bars: None, lock: Mutex::new(()) }
+    }
+
+    /// Steps aside for these bars from now on.
+    pub(crate) fn with_bars(self, bars: Option<MultiProgress>) -> Self {
+        Self { bars, ..self }
+    }
+
+    /// An object arrived, or would.
+    pub(crate) fn transferred(&self, line: &Line, outcome: &Outcome) -> io::Result<()> {
+        if self.loudness < Loudness::Normal || line.streamed {
+            return Ok(());
+        }
+        if self.json { self.result(&json::transferred(line, outcome)) } else { self.result(&human::line(line, false)) }
+    }
+
+    /// An object would be transferred or removed.
+    pub(crate) fn dry(&self, line: &Line) -> io::Result<()> {
+        if self.loudness < Loudness::Normal || line.streamed {
+            return Ok(());
+        }
+        if self.json { self.result(&json::dry(line)) } else { self.result(&human::line(line, true)) }
+    }
+
+    /// An object did not arrive.
+    pub(crate) fn failed(&self, line: &Line, failure: &Failure) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet && !line.streamed {
+            return self.result(&json::failed(line, failure));
+        }
+        self.message(Loudness::Errors, &human::failed(line, failure, self.palette, self.loudness))
+    }
+
+    /// A file was passed over.
+    pub(crate) fn skipped(&self, warning: &Warning) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet {
+            return self.result(&json::warning("skipped", Some(&warning.path), &warning.message));
+        }
+        let text = format!("Skipping file {}. {}", warning.path, warning.message);
+        self.message(Loudness::Errors, &human::warning(&text, self.palette))
+    }
+
+    /// The command failed as a whole.
+    pub(crate) fn fatal(&self, label: &str, failure: &Failure) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet {
+            return self.result(&json::fatal(failure));
+        }
+        self.message(Loudness::Errors, &human::fatal(label, failure, self.palette, self.loudness))
+    }
+
+    /// A bucket was made or removed, or was not.
+    pub(crate) fn bucket(&self, done: &'static str, name: &str) -> io::Result<()> {
+        match (self.loudness >= Loudness::Normal, self.json) {
+            (false, _) => Ok(()),
+            (true, true) => self.result(&json::bucket_done(done, name)),
+            (true, false) => self.result(&format!("{done}: {name}")),
+        }
+    }
+
+    /// A bucket was not made or not removed.
+    pub(crate) fn bucket_failed(&self, doing: &'static str, url: &str, failure: &Failure) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet {
+            return self.result(&json::bucket_failed(doing, url, failure));
+        }
+        let label = format!("{doing} failed: {url} ");
+        self.message(Loudness::Errors, &human::fatal(&label, failure, self.palette, self.loudness))
+    }
+
+    /// Lines of a listing; `prefix` is what keys are shown without.
+    pub(crate) fn listed(&self, lines: &[Listed<'_>], prefix: &str, style: ListStyle) -> io::Result<()> {
+        if lines.is_empty() || self.loudness < Loudness::Normal {
+            return Ok(());
+        }
+        let text: Vec<String> = lines
+            .iter()
+            .map(|line| if self.json { json::listed(line) } else { human::listed(line, prefix, style) })
+            .collect();
+        self.result(&text.join("\n"))
+    }
+
+    /// How many objects a listing held.
+    pub(crate) fn listing_total(&self, objects: u64, bytes: u64, style: ListStyle, asked: bool) -> io::Result<()> {
+        match (self.loudness >= Loudness::Normal, self.json) {
+            (true, true) => self.result(&json::listing_total(objects, bytes)),
+            (true, false) if asked => self.result(&human::listing_total(objects, bytes, style)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which version this is.
+    pub(crate) fn version(&self, version: &str) -> io::Result<()> {
+        self.result(&if self.json { json::version(version) } else { format!("deltaglider {version}") })
+    }
+
+    /// What a run came to: always with --json, else where more than one file was moved.
+    pub(crate) fn summary(&self, operation: &str, tally: &Tally, exit: Exit) -> io::Result<()> {
+        if self.loudness < Loudness::Normal {
+            return Ok(());
+        }
+        if self.json {
+            return self.result(&json::summary(operation, tally, exit));
+        }
+        match human::summary(tally) {
+            Some(text) => self.message(Loudness::Normal, &text),
+            None => Ok(()),
+        }
+    }
+
+    /// How far a run is, with `--json --progress=json`.
+    pub(crate) fn progress(&self, tally: &Tally, files: u64, bytes: u64, left: Option<Duration>) -> io::Result<()> {
+        self.result(&json::progress(tally, files, bytes, left))
+    }
+
+    /// A line about how far a run is.
+    pub(crate) fn progress_line(&self, text: &str) -> io::Result<()> {
+        self.message(Loudness::Normal, text)
+    }
+
+    /// A run was broken off.
+    pub(crate) fn cancelled(&self, signal: &str) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet {
+            return self.result(&json::warning("cancelled", None, &format!("cancelled: {signal} received")));
+        }
+        self.message(Loudness::Errors, &format!("cancelled: {signal} received"))
+    }
+
+    /// Writes a message to standard error.
+    fn message(&self, at_least: Loudness, text: &str) -> io::Result<()> {
+        if self.loudness < at_least {
+            return Ok(());
+        }
+        // Standard error may be closed; the run goes on without it.
+        self.aside(|| drop(writeln!(io::stderr().lock(), "{text}")));
+        Ok(())
+    }
+
+    /// Writes results to standard output.
+    fn result(&self, text: &str) -> io::Result<()> {
+        self.aside(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"\n")?;
+            out.flush()
+        })
+    }
+
+    fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// Whether standard error is a terminal.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}

@@ -1,0 +1,359 @@
+//! Lines of JSON: one object a line, each with its version and its type. Unknown fields are to be ignored.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime};
+
+use deltaglider::core::engine::LogicalObject;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::human::form;
+use super::{Line, Listed};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::tally::{Outcome, Tally};
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    v: u8,
+    #[serde(flatten)]
+    record: Record<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Record<'a> {
+    Object(Transfer<'a>),
+    Warning {
+        code: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<&'a str>,
+        message: &'a str,
+    },
+    Error {
+        error: Refusal<'a>,
+    },
+    Bucket(Bucket<'a>),
+    Prefix {
+        prefix: &'a str,
+    },
+    Entry(Entry<'a>),
+    Progress(Progress),
+    Summary(Summary<'a>),
+    Version {
+        version: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+struct Transfer<'a> {
+    op: &'a str,
+    src: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dst: Option<&'a str>,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logical: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_reference: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Refusal<'a>>,
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<u16>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    retryable: bool,
+}
+
+#[derive(Serialize)]
+struct Bucket<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Refusal<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    key: &'a str,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored: Option<u64>,
+    kind: &'a str,
+    last_modified: String,
+    etag: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_class: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    files_done: u64,
+    files_total: u64,
+    bytes_done: u64,
+    bytes_total: u64,
+    sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eta_s: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    op: &'a str,
+    ok: u64,
+    failed: u64,
+    skipped: u64,
+    deleted: u64,
+    logical: u64,
+    stored: u64,
+    sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved_ratio: Option<f64>,
+    references: u64,
+    deltas: u64,
+    plain: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<u64>,
+    ms: u64,
+    exit: u8,
+}
+
+pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
+    let ratio = outcome.stored.filter(|_| outcome.logical > 0).map(|stored| stored as f64 / outcome.logical as f64);
+    write(Record::Object(Transfer {
+        status: "ok",
+        kind: outcome.kind,
+        logical: Some(outcome.logical),
+        stored: outcome.stored,
+        sent: Some(outcome.moved),
+        ratio: ratio.map(rounded),
+        sha256: outcome.sha256.as_deref(),
+        new_reference: outcome.new_reference,
+        ms: Some(outcome.took.as_millis() as u64),
+        ..transfer(line)
+    }))
+}
+
+pub(super) fn dry(line: &Line) -> String {
+    write(Record::Object(Transfer { status: "dryrun", ..transfer(line) }))
+}
+
+pub(super) fn failed(line: &Line, failure: &Failure) -> String {
+    write(Record::Object(Transfer { status: "failed", error: Some(refusal(failure)), ..transfer(line) }))
+}
+
+pub(super) fn warning(code: &str, path: Option<&str>, message: &str) -> String {
+    write(Record::Warning { code, path, message })
+}
+
+pub(super) fn fatal(failure: &Failure) -> String {
+    write(Record::Error { error: refusal(failure) })
+}
+
+pub(super) fn bucket_done(done: &str, name: &str) -> String {
+    write(Record::Bucket(Bucket { name, created: None, op: Some(done), status: Some("ok"), error: None }))
+}
+
+pub(super) fn bucket_failed(doing: &str, url: &str, failure: &Failure) -> String {
+    let error = Some(refusal(failure));
+    write(Record::Bucket(Bucket { name: url, created: None, op: Some(doing), status: Some("failed"), error }))
+}
+
+pub(super) fn listed(line: &Listed<'_>) -> String {
+    write(match line {
+        Listed::Bucket(bucket) => Record::Bucket(Bucket {
+            name: &bucket.name,
+            created: bucket.created.map(time),
+            op: None,
+            status: None,
+            error: None,
+        }),
+        Listed::Prefix(prefix) => Record::Prefix { prefix },
+        Listed::Object(object) => Record::Entry(entry(object)),
+        Listed::Physical(object) => Record::Entry(Entry {
+            key: &object.key,
+            size: object.size,
+            stored: None,
+            kind: "physical",
+            last_modified: time(object.last_modified),
+            etag: object.e_tag.unquoted(),
+            sha256: None,
+            storage_class: object.storage_class.as_deref(),
+        }),
+    })
+}
+
+pub(super) fn listing_total(objects: u64, bytes: u64) -> String {
+    let tally = Tally::new();
+    let summary = summary_record("ls", &tally, Exit::Done);
+    write(Record::Summary(Summary { objects: Some(objects), logical: bytes, ..summary }))
+}
+
+pub(super) fn version(version: &str) -> String {
+    write(Record::Version { version })
+}
+
+pub(super) fn summary(operation: &str, tally: &Tally, exit: Exit) -> String {
+    write(Record::Summary(summary_record(operation, tally, exit)))
+}
+
+pub(super) fn progress(tally: &Tally, files: u64, bytes: u64, left: Option<Duration>) -> String {
+    write(Record::Progress(Progress {
+        files_done: tally.ok.load(Relaxed) + tally.failed.load(Relaxed),
+        files_total: files,
+        bytes_done: tally.logical.load(Relaxed),
+        bytes_total: bytes,
+        sent: tally.moved.load(Relaxed),
+        eta_s: left.map(|left| left.as_secs()),
+    }))
+}
+
+fn summary_record<'a>(op: &'a str, tally: &Tally, exit: Exit) -> Summary<'a> {
+    Summary {
+        op,
+        ok: tally.ok.load(Relaxed),
+        failed: tally.failed.load(Relaxed),
+        skipped: tally.skipped.load(Relaxed),
+        deleted: tally.deleted.load(Relaxed),
+        logical: tally.logical.load(Relaxed),
+        stored: tally.stored.load(Relaxed),
+        sent: tally.moved.load(Relaxed),
+        saved_ratio: tally.storage_saved().map(rounded),
+        references: tally.references.load(Relaxed),
+        deltas: tally.deltas.load(Relaxed),
+        plain: tally.plain.load(Relaxed),
+        objects: None,
+        ms: tally.elapsed().as_millis() as u64,
+        exit: exit.code(),
+    }
+}
+
+fn transfer(line: &Line) -> Transfer<'_> {
+    Transfer {
+        op: line.action.name(),
+        src: &line.source,
+        dst: line.destination.as_deref(),
+        status: "",
+        kind: None,
+        logical: None,
+        stored: None,
+        sent: None,
+        ratio: None,
+        sha256: None,
+        new_reference: None,
+        ms: None,
+        error: None,
+    }
+}
+
+fn refusal(failure: &Failure) -> Refusal<'_> {
+    Refusal {
+        code: &failure.code,
+        http: failure.http,
+        message: &failure.message,
+        why: failure.why.as_deref(),
+        hint: failure.fix.as_deref(),
+        request_id: failure.request_id.as_deref(),
+        retryable: failure.retryable,
+    }
+}
+
+fn entry(object: &LogicalObject) -> Entry<'_> {
+    Entry {
+        key: &object.key,
+        size: object.size,
+        stored: Some(object.stored_size),
+        kind: form(&object.stored),
+        last_modified: time(object.last_modified),
+        etag: object.e_tag.unquoted(),
+        sha256: object.sha256.map(|digest| digest.to_string()),
+        storage_class: object.storage_class.as_deref(),
+    }
+}
+
+fn write(record: Record<'_>) -> String {
+    // Texts and numbers alone: nothing of it can fail.
+    serde_json::to_string(&Versioned { v: 1, record }).unwrap_or_default()
+}
+
+/// Four digits: more would be noise.
+fn rounded(share: f64) -> f64 {
+    (share * 1e4).round() / 1e4
+}
+
+fn time(time: SystemTime) -> String {
+    Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Class;
+    use crate::output::Action;
+
+    fn line() -> Line {
+        let destination = Some("s3://b/a.zip".to_owned());
+        Line { action: Action::Upload, source: "a.zip".to_owned(), destination, streamed: false }
+    }
+
+    #[test]
+    fn every_line_has_its_version_and_type() {
+        let outcome = Outcome { kind: Some("delta"), logical: 1000, stored: Some(10), moved: 12, ..Outcome::default() };
+        assert_eq!(
+            transferred(&line(), &outcome),
+            r#"{"v":1,"type":"object","op":"upload","src":"a.zip","dst":"s3://b/a.zip","status":"ok","kind":"delta","logical":1000,"stored":10,"sent":12,"ratio":0.01,"ms":0}"#
+        );
+        assert_eq!(
+            dry(&line()),
+            r#"{"v":1,"type":"object","op":"upload","src":"a.zip","dst":"s3://b/a.zip","status":"dryrun"}"#
+        );
+        let failure = Failure { http: Some(404), ..Failure::new(Class::Service, "NoSuchBucket", "no bucket") };
+        assert_eq!(
+            failed(&line(), &failure),
+            r#"{"v":1,"type":"object","op":"upload","src":"a.zip","dst":"s3://b/a.zip","status":"failed","error":{"code":"NoSuchBucket","http":404,"message":"no bucket","retryable":false}}"#
+        );
+        assert_eq!(
+            warning("skipped", Some("d/pipe"), "why"),
+            r#"{"v":1,"type":"warning","code":"skipped","path":"d/pipe","message":"why"}"#
+        );
+        assert_eq!(version("1.0"), r#"{"v":1,"type":"version","version":"1.0"}"#);
+    }
+
+    #[test]
+    fn the_summary_carries_the_exit_code() {
+        let text = summary("cp", &Tally::new(), Exit::Skipped);
+        assert!(
+            text.starts_with(r#"{"v":1,"type":"summary","op":"cp","ok":0,"#) && text.ends_with(r#""exit":2}"#),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! The client behind a run, made when it is first needed, and the places that URLs lead to.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deltaglider::config::AddressingStyle as ClientStyle;
+use deltaglider::core::engine::Engine;
+use deltaglider::core::store::BucketStore;
+use deltaglider::core::{Location, StoreUrl};
+use deltaglider::{Client, Config};
+use tokio::sync::OnceCell;
+
+use crate::args::global::{AddressingStyle, GlobalArgs};
+use crate::failure::Failure;
+
+/// Settings, and the client that is made of them.
+#[derive(Debug)]
+pub(crate) struct Session {
+    args: GlobalArgs,
+    config: OnceLock<Result<Config, Failure>>,
+    client: OnceCell<Client>,
+}
+
+/// A prefix of a store, and how the keys below it are written as URLs.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    pub(crate) engine: Engine,
+    /// The object or prefix that the URL named.
+    pub(crate) at: Location,
+    /// What stands before a key in a URL.
+    base: String,
+}
+
+impl Session {
+    pub(crate) fn new(args: GlobalArgs) -> Self {
+        Self { args, config: OnceLock::new(), client: OnceCell::new() }
+    }
+
+    /// Transfers at a time.
+    pub(crate) fn jobs(&self) -> usize {
+        self.config().map_or(1, |config| config.jobs.get())
+    }
+
+    /// The client. Making it makes no request.
+    pub(crate) async fn client(&self) -> Result<&Client, Failure> {
+        let make = || async { Client::from_config(self.config()?).await.map_err(Failure::from) };
+        self.client.get_or_try_init(make).await
+    }
+
+    /// The place that a URL names.
+    pub(crate) async fn root(&self, url: &str) -> Result<Root, Failure> {
+        ensure_bucket(url)?;
+        let place = self.client().await?.place(url)?;
+        let written = place.url.to_string();
+        let base = match &place.url {
+            StoreUrl::S3 { bucket, .. } => format!("s3://{bucket}/"),
+            _ => {
+                let store = written.strip_suffix(place.at.key()).unwrap_or(&written);
+                if store.ends_with('/') { store.to_owned() } else { format!("{store}/") }
+            }
+        };
+        Ok(Root { engine: place.engine, at: place.at, base })
+    }
+
+    /// The buckets among which a URL names one, and the name of that one.
+    pub(crate) async fn buckets(&self, url: &str) -> Result<(Arc<dyn BucketStore>, String), Failure> {
+        Ok(self.client().await?.bucket_store(url)?)
+    }
+
+    /// Removes what the client made for itself: an ephemeral cache.
+    pub(crate) async fn close(&self) {
+        if let Some(client) = self.client.get() {
+            drop(client.close().await);
+        }
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        self.config
+            .get_or_init(|| {
+                let config = Config::from_env().map_err(deltaglider::Error::from)?;
+                Ok(with_flags(config, &self.args))
+            })
+            .clone()
+    }
+}
+
+impl Root {
+    /// The URL of a key in the same store.
+    pub(crate) fn url(&self, key: &str) -> String {
+        format!("{}{key}", self.base)
+    }
+
+    /// Whether both are in the same store, which can copy by itself then.
+    pub(crate) fn shares_store(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.engine.store(), other.engine.store())
+    }
+}
+
+/// Flags win over the environment.
+fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
+    let s3 = &mut config.s3;
+    let given = |flag: &Option<String>, setting: &mut Option<String>| {
+        if flag.is_some() {
+            setting.clone_from(flag);
+        }
+    };
+    given(&args.profile, &mut s3.profile);
+    given(&args.region, &mut s3.region);
+    given(&args.endpoint_url, &mut s3.endpoint_url);
+    if args.ca_bundle.is_some() {
+        s3.ca_bundle.clone_from(&args.ca_bundle);
+    }
+    s3.no_sign_request |= args.no_sign_request;
+    s3.verify_ssl &= !args.no_verify_ssl;
+    if let Some(style) = args.addressing_style {
+        s3.addressing_style = match style {
+            AddressingStyle::Auto => ClientStyle::Auto,
+            AddressingStyle::Path => ClientStyle::Path,
+            AddressingStyle::Virtual => ClientStyle::Virtual,
+        };
+    }
+    if let Some(attempts) = args.retries {
+        s3.max_attempts = attempts;
+    }
+    if let Some(timeout) = args.connect_timeout {
+        s3.connect_timeout = timeout;
+    }
+    if let Some(timeout) = args.read_timeout {
+        s3.read_timeout = (timeout > Duration::ZERO).then_some(timeout);
+    }
+    if let Some(memory) = args.memory {
+        config.limits.memory = memory;
+    }
+    if let Some(codecs) = args.delta_jobs {
+        config.limits.codecs = codecs;
+    }
+    if let Some(jobs) = args.jobs.and_then(NonZeroUsize::new) {
+        config.jobs = jobs;
+    }
+    config
+}
+
+/// Without a bucket's name no request can be made.
+fn ensure_bucket(url: &str) -> Result<(), Failure> {
+    match url.parse() {
+        Ok(StoreUrl::S3 { bucket, .. }) if bucket.is_empty() => Err(Failure::no_bucket()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,105 @@
+//! Moving objects: sources are enumerated, transfers planned, carried out several at a time, and reported.
+
+mod carry;
+mod download;
+mod execute;
+mod gate;
+mod plan;
+mod source;
+
+use std::path::PathBuf;
+
+use deltaglider::core::Location;
+use deltaglider::core::engine::PutRequest;
+use deltaglider::core::store::{Attributes, Placement};
+
+use crate::args::transfer::TransferArgs;
+use crate::output::{Line, Warning};
+use crate::session::Root;
+
+pub(crate) use execute::{Execution, execute};
+pub(crate) use plan::{Destination, plan};
+pub(crate) use source::{Entry, Source, SourceOptions, entries};
+
+/// One end of a transfer.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    /// Standard input or output.
+    Stream,
+    /// A file here.
+    Local(PathBuf),
+    /// An object of a store.
+    Object(Root, Location),
+}
+
+/// One object to move.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) source: End,
+    pub(crate) destination: End,
+    /// Bytes of content, where they are known.
+    pub(crate) size: Option<u64>,
+    pub(crate) line: Line,
+    /// The only object of its command, named on the command line.
+    pub(crate) alone: bool,
+}
+
+/// What comes of an entry of the source.
+#[derive(Clone, Debug)]
+pub(crate) enum Planned {
+    /// It is moved.
+    Move(Box<Item>),
+    /// It is passed over; silently without a warning.
+    Skip(Option<Warning>),
+}
+
+/// How objects are stored and read.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    attributes: Attributes,
+    /// What replaces the attributes of a copy's source.
+    replacement: Option<Attributes>,
+    placement: Placement,
+    guess_content_type: bool,
+    whole: bool,
+    max_ratio: Option<f64>,
+    verify: bool,
+    ignore_archived: bool,
+}
+
+impl Settings {
+    pub(crate) fn new(args: &TransferArgs) -> Self {
+        let attributes = args.headers.attributes();
+        Self {
+            // A redirection is an object's own; a delta has no place for it.
+            whole: args.no_delta || args.placement.is_archive() || attributes.website_redirect.is_some(),
+            replacement: args.headers.replacement(),
+            placement: args.placement.placement(),
+            guess_content_type: !args.headers.no_guess_mime_type,
+            max_ratio: args.max_ratio,
+            verify: args.verify,
+            ignore_archived: args.ignore_glacier_warnings,
+            attributes,
+        }
+    }
+
+    /// How a file of this name is put.
+    fn put_request(&self, name: Option<&str>) -> PutRequest {
+        let mut attributes = self.attributes.clone();
+        if attributes.content_type.is_none() && self.guess_content_type {
+            let guess = name.and_then(|name| mime_guess::from_path(name).first_raw());
+            attributes.content_type = guess.map(str::to_owned);
+        }
+        PutRequest { attributes, ..self.bare_put_request() }
+    }
+
+    /// How an object is put whose attributes come from elsewhere.
+    fn bare_put_request(&self) -> PutRequest {
+        PutRequest {
+            placement: self.placement.clone(),
+            whole: self.whole,
+            max_ratio: self.max_ratio,
+            ..PutRequest::default()
+        }
+    }
+}

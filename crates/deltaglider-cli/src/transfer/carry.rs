@@ -1,0 +1,184 @@
+//! One transfer, carried out.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use deltaglider::core::engine::{
+    CopyRequest, GetRequest, PutReport, PutRequest, ReferenceUse, Source as PutSource, StoredForm, Verdict,
+};
+use deltaglider::core::progress::SharedProgress;
+use deltaglider::core::{Error, Location};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::download::download;
+use super::gate::Gate;
+use super::{End, Item, Settings};
+use crate::failure::Failure;
+use crate::session::Root;
+use crate::tally::Outcome;
+
+/// Why one transfer came to nothing.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It failed; others go on.
+    Failed(Box<Failure>),
+    /// Standard output cannot be written to.
+    Output(io::Error),
+}
+
+impl<E: Into<Failure>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self::Failed(Box::new(error.into()))
+    }
+}
+
+/// Moves one object.
+pub(super) async fn carry(
+    item: &Item,
+    settings: &Settings,
+    gate: &Gate,
+    progress: SharedProgress,
+) -> Result<Outcome, Trouble> {
+    let started = Instant::now();
+    let outcome = match (&item.source, &item.destination) {
+        (End::Local(path), End::Object(to, at)) => {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let request = PutRequest { progress, ..settings.put_request(name) };
+            put(to, at, PutSource::File(path.clone()), &request, settings, gate).await?
+        }
+        (End::Stream, End::Object(to, at)) => {
+            let request = PutRequest { progress, ..settings.put_request(None) };
+            put(to, at, PutSource::Stream(standard_input()), &request, settings, gate).await?
+        }
+        (End::Object(from, source), End::Object(to, at)) => {
+            copy(from, source, to, at, settings, gate, progress).await?
+        }
+        (End::Object(from, at), End::Local(target)) => {
+            let report = download(from, at, target, &progress).await?;
+            Outcome {
+                kind: None,
+                logical: report.head.size,
+                moved: report.fetched,
+                sha256: report.head.sha256.map(|digest| digest.to_string()),
+                ..Outcome::default()
+            }
+        }
+        (End::Object(from, at), End::Stream) => to_standard_output(from, at, progress).await?,
+        (End::Local(_) | End::Stream, End::Local(_) | End::Stream) => {
+            return Err(Failure::usage("one side has to be in a store").into());
+        }
+    };
+    Ok(Outcome { took: started.elapsed(), ..outcome })
+}
+
+async fn put(
+    to: &Root,
+    at: &Location,
+    source: PutSource,
+    request: &PutRequest,
+    settings: &Settings,
+    gate: &Gate,
+) -> Result<Outcome, Failure> {
+    let report = gate.pass(at, to.engine.put(at, source, request)).await?;
+    verified(to, at, settings).await?;
+    Ok(stored(&report))
+}
+
+async fn copy(
+    from: &Root,
+    source: &Location,
+    to: &Root,
+    at: &Location,
+    settings: &Settings,
+    gate: &Gate,
+    progress: SharedProgress,
+) -> Result<Outcome, Failure> {
+    let put = PutRequest { progress, ..settings.bare_put_request() };
+    let report = if from.shares_store(to) {
+        let request = CopyRequest { replace: settings.replacement.clone(), put };
+        gate.pass(at, to.engine.copy(source, at, &request)).await?
+    } else {
+        let got = from.engine.get(source, &GetRequest::default()).await?;
+        let attributes = settings.replacement.clone().unwrap_or_else(|| got.head.attributes.clone());
+        let body = PutSource::Stream(got.body.map_err(io::Error::other).boxed());
+        let request = PutRequest { attributes, ..put };
+        gate.pass(at, to.engine.put(at, body, &request)).await.map_err(source_error)?
+    };
+    verified(to, at, settings).await?;
+    Ok(stored(&report))
+}
+
+/// What the reader of the source said, where a put failed because of it.
+fn source_error(error: Error) -> Error {
+    match error {
+        Error::Source(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+            match error.into_inner().and_then(|inner| inner.downcast::<Error>().ok()) {
+                Some(inner) => *inner,
+                None => Error::SourceChanged,
+            }
+        }
+        other => other,
+    }
+}
+
+async fn verified(root: &Root, at: &Location, settings: &Settings) -> Result<(), Failure> {
+    if !settings.verify {
+        return Ok(());
+    }
+    match root.engine.verify(at).await?.verdict {
+        Verdict::Damaged(error) | Verdict::ReferenceMissing(error) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn stored(report: &PutReport) -> Outcome {
+    Outcome {
+        kind: Some(match report.stored {
+            StoredForm::Delta { .. } => "delta",
+            _ => "plain",
+        }),
+        logical: report.size,
+        stored: Some(report.stored_size),
+        moved: report.sent,
+        new_reference: (report.reference == ReferenceUse::Created).then_some(report.size),
+        sha256: Some(report.sha256.to_string()),
+        ..Outcome::default()
+    }
+}
+
+async fn to_standard_output(from: &Root, at: &Location, progress: SharedProgress) -> Result<Outcome, Trouble> {
+    let request = GetRequest { progress, ..GetRequest::default() };
+    let mut report = from.engine.get(at, &request).await?;
+    let mut out = tokio::io::stdout();
+    while let Some(chunk) = report.body.try_next().await? {
+        out.write_all(&chunk).await.map_err(Trouble::Output)?;
+    }
+    out.flush().await.map_err(Trouble::Output)?;
+    Ok(Outcome {
+        logical: report.head.size,
+        moved: report.fetched,
+        sha256: report.head.sha256.map(|digest| digest.to_string()),
+        ..Outcome::default()
+    })
+}
+
+fn standard_input() -> BoxStream<'static, io::Result<Bytes>> {
+    const CHUNK: usize = 256 << 10;
+    futures::stream::try_unfold(tokio::io::stdin(), |mut input| async move {
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        let read = input.read_buf(&mut chunk).await?;
+        Ok((read > 0).then(|| (chunk.freeze(), input)))
+    })
+    .boxed()
+}
+
+/// What several transfers share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) gate: Arc<Gate>,
+}

@@ -1,0 +1,144 @@
+//! Transfers carried out, several at a time, and reported as they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::task::JoinSet;
+
+use super::carry::{Shared, Trouble, carry};
+use super::gate::Gate;
+use super::source::archived;
+use super::{Item, Planned, Settings};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::failure::{Class, Failure};
+use crate::progress;
+use crate::tally::Outcome;
+
+/// How transfers are carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Execution {
+    pub(crate) settings: Settings,
+    /// Only say what would be done.
+    pub(crate) dry: bool,
+}
+
+type Ended = (Box<Item>, Result<Outcome, Trouble>);
+
+/// Carries out all that is planned. What fails or is passed over is reported and counted; others go on.
+///
+/// # Errors
+/// Where the plan itself cannot be made, or the results cannot be written. What is under way is broken off then, and leaves nothing.
+pub(crate) async fn execute(
+    context: &Context,
+    mut planned: BoxStream<'static, Result<Planned, CliError>>,
+    execution: Execution,
+) -> Result<(), CliError> {
+    let _ticker = progress::start(&context.meter, &context.output);
+    let shared = Shared { settings: Arc::new(execution.settings), gate: Arc::new(Gate::default()) };
+    let jobs = context.session.jobs();
+    let mut running: JoinSet<Ended> = JoinSet::new();
+    let mut exhausted = false;
+    let result = loop {
+        if exhausted && running.is_empty() {
+            break Ok(());
+        }
+        tokio::select! {
+            biased;
+            _ = context.interrupt.raised() => break Err(CliError::Cancelled),
+            Some(ended) = running.join_next() => match ended {
+                Ok((item, result)) => if let Err(error) = report(context, &shared, &item, result) {
+                    break Err(error);
+                },
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            },
+            next = planned.next(), if !exhausted && running.len() < jobs => match next {
+                Some(Ok(Planned::Move(item))) if execution.dry => if let Err(error) = context.output.dry(&item.line) {
+                    break Err(error.into());
+                },
+                Some(Ok(Planned::Move(item))) => start(context, &shared, &mut running, item),
+                Some(Ok(Planned::Skip(warning))) => if let Some(warning) = warning {
+                    context.tally.skipped();
+                    if let Err(error) = context.output.skipped(&warning) {
+                        break Err(error.into());
+                    }
+                },
+                Some(Err(error)) => break Err(error),
+                None => exhausted = true,
+            },
+        }
+    };
+    let broken_off = !running.is_empty();
+    running.shutdown().await;
+    context.meter.finish();
+    if broken_off && !execution.dry {
+        settle().await;
+    }
+    result
+}
+
+/// Lets what was broken off clean up behind itself: uploads in parts abort in tasks of their own.
+async fn settle() {
+    const QUIET: Duration = Duration::from_millis(400);
+    const AT_MOST: Duration = Duration::from_secs(4);
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let quiet = async {
+        loop {
+            let before = tasks.num_alive_tasks();
+            tokio::time::sleep(QUIET).await;
+            if tasks.num_alive_tasks() == before {
+                return;
+            }
+        }
+    };
+    // What takes longer is left to the bucket's own rules.
+    drop(tokio::time::timeout(AT_MOST, quiet).await);
+}
+
+fn start(context: &Context, shared: &Shared, running: &mut JoinSet<Ended>, item: Box<Item>) {
+    context.meter.announce(item.size);
+    let (meter, shared) = (Arc::clone(&context.meter), shared.clone());
+    running.spawn(async move {
+        let name = item.line.source.rsplit('/').next().unwrap_or_default();
+        let shown = meter.begin(name, item.size);
+        let result = carry(&item, &shared.settings, &shared.gate, shown.listener()).await;
+        drop(shown);
+        (item, result)
+    });
+}
+
+fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Outcome, Trouble>) -> Result<(), CliError> {
+    match result {
+        Ok(outcome) => {
+            context.tally.done(&outcome);
+            context.output.transferred(&item.line, &outcome)?;
+        }
+        Err(Trouble::Output(error)) => return Err(error.into()),
+        Err(Trouble::Failed(failure)) => failed(context, shared, item, &failure)?,
+    }
+    context.meter.refresh();
+    Ok(())
+}
+
+fn failed(context: &Context, shared: &Shared, item: &Item, failure: &Failure) -> Result<(), CliError> {
+    match (failure.class, &item.source) {
+        (Class::Archived, super::End::Object(root, at)) => {
+            if !shared.settings.ignore_archived {
+                context.tally.skipped();
+                context.output.skipped(&archived(&root.url(at.key()), "GLACIER"))?;
+            }
+        }
+        // As if it had been asked for beforehand.
+        (Class::NotFound, super::End::Object(_, at)) if item.alone && !item.line.streamed => {
+            context.tally.failed(failure);
+            context.output.fatal("fatal error: ", &Failure::no_such_key(at.key()))?;
+        }
+        _ => {
+            context.tally.failed(failure);
+            context.output.failed(&item.line, failure)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The binary, as its users run it: in a home of its own, with nothing in the environment.
+
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod file_store;
+mod s3;
+mod signals;

@@ -1,0 +1,109 @@
+//! The binary against a server of S3 in the process.
+
+use deltaglider_testkit::S3Server;
+use tokio::runtime::Runtime;
+
+use crate::bench::{Bench, archive};
+
+/// A world with a server, and the runtime that the server lives in.
+struct Cloud {
+    bench: Bench,
+    _server: S3Server,
+    _runtime: Runtime,
+}
+
+impl Cloud {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let server = runtime.block_on(S3Server::start()).unwrap();
+        let bench = Bench::new()
+            .with("AWS_ENDPOINT_URL", &server.endpoint())
+            .with("AWS_ACCESS_KEY_ID", server.access_key())
+            .with("AWS_SECRET_ACCESS_KEY", server.secret_key())
+            .with("AWS_DEFAULT_REGION", "us-east-1")
+            .with("AWS_MAX_ATTEMPTS", "2");
+        Self { bench, _server: server, _runtime: runtime }
+    }
+
+    fn with_bucket() -> Self {
+        let cloud = Self::new();
+        assert_eq!(cloud.bench.run(&["mb", "s3://b"]).out, "make_bucket: b\n");
+        cloud
+    }
+}
+
+#[test]
+fn versions_go_up_are_copied_and_come_back() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    bench.run(&["mb", "STORE"]);
+    for number in 1..=4 {
+        bench.write(&format!("d/app-{number}.zip"), &archive(number));
+    }
+    let up = bench.run(&["s3", "cp", "d", "s3://b/rel", "--recursive"]);
+    assert_eq!((up.code, up.lines().len()), (0, 4), "{up:?}");
+    assert!(up.err.contains("1 new reference, 4 deltas"), "{}", up.err);
+    for (from, to) in
+        [("s3://b/rel/", "s3://b/other/"), ("s3://b/rel/", "STORE/there/"), ("STORE/there/", "s3://b/back/")]
+    {
+        let copied = bench.run(&["cp", from, to, "--recursive"]);
+        assert_eq!((copied.code, copied.lines().len()), (0, 4), "{from} {to}: {copied:?}");
+    }
+    for (number, from) in ["s3://b/rel", "s3://b/other", "STORE/there", "s3://b/back"].iter().enumerate() {
+        let got = format!("got-{number}");
+        assert_eq!(bench.run(&["cp", from, &got, "--recursive"]).code, 0);
+        assert_eq!(bench.read(&format!("{got}/app-3.zip")), archive(3));
+    }
+    assert_eq!(bench.left_behind(), Vec::<String>::new());
+    let removed = bench.run(&["rb", "s3://b", "--force"]);
+    assert_eq!((removed.code, removed.lines().len()), (0, 13), "{removed:?}");
+}
+
+#[test]
+fn what_the_service_refuses_decides_the_exit_code() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    bench.write("a.txt", b"a");
+    let upload = bench.run(&["cp", "a.txt", "s3://none/"]);
+    assert_eq!(upload.code, 1);
+    let first = "upload failed: ./a.txt to s3://none/a.txt An error occurred (NoSuchBucket) when calling the PutObject operation: ";
+    assert!(upload.err.starts_with(first), "{}", upload.err);
+    assert!(upload.err.ends_with("to fix: check the name, or create it: deltaglider mb s3://none\n"), "{}", upload.err);
+    assert_eq!(bench.run(&["ls", "s3://none"]).code, 254);
+    assert_eq!(bench.run(&["rm", "s3://none/", "--recursive"]).code, 1);
+    assert_eq!(bench.run(&["rb", "s3://none"]).code, 1);
+    let missing = bench.run(&["cp", "s3://b/nope", "."]);
+    let expected =
+        "fatal error: An error occurred (404) when calling the HeadObject operation: Key \"nope\" does not exist\n";
+    assert_eq!((missing.code, missing.err.as_str()), (1, expected));
+    assert_eq!(bench.run(&["cp", "a.txt", "s3:///x"]).code, 1);
+    assert_eq!(bench.run(&["rm", "s3://"]).code, 1);
+}
+
+#[test]
+fn without_credentials_transfers_fail_and_listings_say_253() {
+    let cloud = Cloud::with_bucket();
+    let bench = Bench::new().with("AWS_ENDPOINT_URL", &cloud._server.endpoint());
+    bench.write("a.txt", b"a");
+    let upload = bench.run(&["cp", "a.txt", "s3://b/"]);
+    assert_eq!(upload.code, 1);
+    let first = "upload failed: ./a.txt to s3://b/a.txt Unable to locate credentials\n";
+    assert!(upload.err.starts_with(first), "{}", upload.err);
+    assert_eq!(bench.run(&["ls", "s3://b"]).code, 253);
+}
+
+#[test]
+fn listings_fold_and_name_buckets() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    for name in ["p/a.txt", "p/sub/c.txt", "p2/x.txt", "pz.txt"] {
+        bench.write(&format!("d/{name}"), b"four");
+    }
+    bench.run(&["cp", "d", "s3://b", "--recursive"]);
+    let listed = bench.run(&["ls", "b/p"]).lines();
+    assert_eq!(listed[..2], ["                           PRE p/", "                           PRE p2/"]);
+    assert!(listed[2].ends_with("          4 pz.txt"), "{listed:?}");
+    let buckets = bench.run(&["ls"]).lines();
+    assert_eq!((buckets.len(), &buckets[0][19..]), (1, " b"));
+    assert_eq!(bench.run(&["ls", "s3://b/p/", "--recursive"]).lines().len(), 2);
+}

@@ -1,0 +1,54 @@
+//! Signals and closed pipes: the binary ends in order and leaves nothing behind.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Command;
+
+use crate::bench::{Bench, archive};
+
+fn signal(name: &str, pid: u32) {
+    assert!(Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn signals_break_off_and_leave_nothing() {
+    for (name, code, said) in [("INT", 130, "ctrl-c"), ("TERM", 143, "SIGTERM"), ("HUP", 129, "SIGHUP")] {
+        let bench = Bench::with_store();
+        bench.write("first.zip", &archive(1));
+        bench.run(&["cp", "first.zip", "STORE/"]);
+        // It waits for its input: what it has read lies in temporary space.
+        let mut child = bench.start(&["cp", "-", "STORE/second.zip", "-vv"]);
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&archive(2)).unwrap();
+        input.flush().unwrap();
+        // Larger than a pipe: when all of it is taken, the binary is under way, and listens for signals.
+        signal(name, child.id());
+        let status = child.wait().unwrap();
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!(status.code(), Some(code), "{name}: {err}");
+        assert!(err.contains(&format!("cancelled: {said} received")), "{err}");
+        assert_eq!(bench.left_behind(), Vec::<String>::new(), "{name}");
+        assert_eq!(bench.run(&["ls", "STORE"]).lines().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let bench = Bench::with_store();
+    for number in 0..50 {
+        bench.write(&format!("d/{number}"), b"x");
+    }
+    bench.write("big.bin", &vec![7; 4 << 20]);
+    bench.run(&["cp", "big.bin", "STORE/"]);
+    let lines: [&[&str]; 2] = [&["cp", "d", "STORE/d/", "--recursive"], &["cp", "STORE/big.bin", "-"]];
+    for line in lines {
+        let mut child = bench.start(line);
+        let mut reader = BufReader::with_capacity(16, child.stdout.take().unwrap());
+        drop(reader.fill_buf().unwrap().len());
+        drop(reader);
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!err.contains("panicked"), "{err}");
+        assert_eq!(output.status.code(), Some(141), "{line:?} {err}");
+    }
+}
