@@ -52,10 +52,9 @@ impl Terminal {
         match style {
             Some(ProgressStyle::None | ProgressStyle::Json) => Style::None,
             Some(ProgressStyle::Bar) => Style::Bars,
-            Some(ProgressStyle::Plain) => Style::Plain,
             None | Some(ProgressStyle::Auto) if self.dumb => Style::None,
             None | Some(ProgressStyle::Auto) if self.interactive => Style::Bars,
-            None | Some(ProgressStyle::Auto) => Style::Plain,
+            None | Some(ProgressStyle::Auto | ProgressStyle::Plain) => Style::Plain,
         }
     }
 }

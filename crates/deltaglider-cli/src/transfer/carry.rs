@@ -1,10 +1,10 @@
 //! One transfer, carried out.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use deltaglider::core::engine::{
     CopyRequest, GetRequest, PutReport, PutRequest, ReferenceUse, Source as PutSource, StoredForm, Verdict,
 };
@@ -12,7 +12,8 @@ use deltaglider::core::progress::SharedProgress;
 use deltaglider::core::{Error, Location};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 
 use super::download::download;
 use super::gate::Gate;
@@ -115,7 +116,7 @@ async fn copy(
 /// What the reader of the source said, where a put failed because of it.
 fn source_error(error: Error) -> Error {
     match error {
-        Error::Source(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+        Error::Source(error) if error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).is_some() => {
             match error.into_inner().and_then(|inner| inner.downcast::<Error>().ok()) {
                 Some(inner) => *inner,
                 None => Error::SourceChanged,
@@ -166,14 +167,28 @@ async fn to_standard_output(from: &Root, at: &Location, progress: SharedProgress
     })
 }
 
+/// Reads on a thread of its own: a read that nothing comes of must not keep the process from ending.
 fn standard_input() -> BoxStream<'static, io::Result<Bytes>> {
     const CHUNK: usize = 256 << 10;
-    futures::stream::try_unfold(tokio::io::stdin(), |mut input| async move {
-        let mut chunk = BytesMut::with_capacity(CHUNK);
-        let read = input.read_buf(&mut chunk).await?;
-        Ok((read > 0).then(|| (chunk.freeze(), input)))
-    })
-    .boxed()
+    const AHEAD: usize = 4;
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let chunk = match input.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(read) => Ok(Bytes::copy_from_slice(&buffer[..read])),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            let failed = chunk.is_err();
+            if sender.blocking_send(chunk).is_err() || failed {
+                return;
+            }
+        }
+    });
+    futures::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
 }
 
 /// What several transfers share.

@@ -43,9 +43,11 @@ fn versions_go_up_are_copied_and_come_back() {
     let up = bench.run(&["s3", "cp", "d", "s3://shop/rel", "--recursive"]);
     assert_eq!((up.code, up.lines().len()), (0, 4), "{up:?}");
     assert!(up.err.contains("1 new reference, 4 deltas"), "{}", up.err);
-    for (from, to) in
-        [("s3://shop/rel/", "s3://shop/other/"), ("s3://shop/rel/", "STORE/there/"), ("STORE/there/", "s3://shop/back/")]
-    {
+    for (from, to) in [
+        ("s3://shop/rel/", "s3://shop/other/"),
+        ("s3://shop/rel/", "STORE/there/"),
+        ("STORE/there/", "s3://shop/back/"),
+    ] {
         let copied = bench.run(&["cp", from, to, "--recursive"]);
         assert_eq!((copied.code, copied.lines().len()), (0, 4), "{from} {to}: {copied:?}");
     }
