@@ -128,6 +128,12 @@ impl ClientBuilder {
         self
     }
 
+    /// The settings as they are now.
+    #[must_use]
+    pub fn into_config(self) -> Config {
+        self.config
+    }
+
     /// Makes the client; makes no request and opens nothing.
     ///
     /// # Errors
