@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::download::download;
 use super::gate::Gate;
 use super::{End, Item, Settings};
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::session::Root;
 use crate::tally::Outcome;
 
@@ -98,6 +98,9 @@ async fn copy(
     gate: &Gate,
     progress: SharedProgress,
 ) -> Result<Outcome, Failure> {
+    if from.shares_store(to) && source == at && !settings.changes_copies() {
+        return Err(onto_itself());
+    }
     let put = PutRequest { progress, ..settings.bare_put_request() };
     let report = if from.shares_store(to) {
         let request = CopyRequest { replace: settings.replacement.clone(), put };
@@ -111,6 +114,14 @@ async fn copy(
     };
     verified(to, at, settings).await?;
     Ok(stored(&report))
+}
+
+/// S3's own refusal, without asking it.
+fn onto_itself() -> Failure {
+    let message = "An error occurred (InvalidRequest) when calling the CopyObject operation: This copy request is illegal \
+                   because it is trying to copy an object to itself without changing the object's metadata, storage class, \
+                   website redirect location or encryption attributes.";
+    Failure::new(Class::Service, "InvalidRequest", message)
 }
 
 /// What the reader of the source said, where a put failed because of it.

@@ -80,6 +80,13 @@ fn what_the_service_refuses_decides_the_exit_code() {
     assert_eq!((missing.code, missing.err.as_str()), (1, expected));
     assert_eq!(bench.run(&["cp", "a.txt", "s3:///x"]).code, 1);
     assert_eq!(bench.run(&["rm", "s3://"]).code, 1);
+    bench.run(&["cp", "a.txt", "s3://shop/"]);
+    let onto_itself = bench.run(&["cp", "s3://shop/a.txt", "s3://shop/a.txt"]);
+    assert_eq!((onto_itself.code, onto_itself.out.as_str()), (1, ""));
+    assert!(onto_itself.err.contains("(InvalidRequest) when calling the CopyObject operation"), "{}", onto_itself.err);
+    let bucket = bench.run(&["cp", "s3://shop", "got"]);
+    assert_eq!((bucket.code, bucket.out.as_str()), (0, ""));
+    assert!(bucket.err.contains("--recursive"), "{}", bucket.err);
 }
 
 #[test]
