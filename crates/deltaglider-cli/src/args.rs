@@ -49,7 +49,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Copies files to a store, from a store, or between stores.
-    Cp(cp::CpArgs),
+    Cp(Box<cp::CpArgs>),
     /// Lists buckets, or the objects under a prefix.
     Ls(ls::LsArgs),
     /// Removes objects.

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 /// Runs a command to its end.
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError> {
     match verb {
-        Verb::Cp(args) => cp::run(args, context).await,
+        Verb::Cp(args) => cp::run(*args, context).await,
         Verb::Ls(args) => ls::run(args, context).await,
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,

@@ -24,7 +24,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(args: GlobalArgs, front: &FrontEnd, interrupt: Interrupt) -> Self {
-        let terminal = Terminal::detect();
+        let terminal = Terminal::detect(front);
         let tally = Arc::new(Tally::new());
         let meter = Arc::new(Meter::new(terminal.progress(&args, front.progress), Arc::clone(&tally)));
         let output = Output::new(args.json, loudness(&args), Palette::new(terminal.colours(args.color)));

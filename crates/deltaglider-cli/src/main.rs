@@ -87,10 +87,12 @@ async fn run(verb: Verb, context: &Context) -> Exit {
         Ok(exit) => exit,
         Err(error) => conclude(&error, context),
     };
-    if sums_up && exit != Exit::Usage && exit != Exit::BrokenPipe {
-        if let Err(error) = context.output.summary(operation, &context.tally, exit) {
-            exit = conclude(&error.into(), context);
-        }
+    if sums_up
+        && exit != Exit::Usage
+        && exit != Exit::BrokenPipe
+        && let Err(error) = context.output.summary(operation, &context.tally, exit)
+    {
+        exit = conclude(&error.into(), context);
     }
     context.session.close().await;
     exit

@@ -230,6 +230,14 @@ impl Output {
         self.message(Loudness::Errors, &format!("cancelled: {signal} received"))
     }
 
+    /// Something that may not have been meant, and is no failure.
+    pub(crate) fn hint(&self, text: &str) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet {
+            return self.result(&json::warning("hint", None, text));
+        }
+        self.message(Loudness::Normal, text)
+    }
+
     /// Writes a message to standard error.
     fn message(&self, at_least: Loudness, text: &str) -> io::Result<()> {
         if self.loudness < at_least {

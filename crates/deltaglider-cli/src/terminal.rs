@@ -1,6 +1,6 @@
 //! What the terminal on standard error can do, and what its user wants of it.
 
-use deltaglider::env;
+use deltaglider::env::{self, FrontEnd};
 
 use crate::args::global::{ColorChoice, GlobalArgs, ProgressStyle};
 use crate::output::stderr_is_terminal;
@@ -20,14 +20,13 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Looks at standard error and at the variables that all command lines share.
-    pub(crate) fn detect() -> Self {
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    /// Looks at standard error, and takes the rest from the environment.
+    pub(crate) fn detect(front: &FrontEnd) -> Self {
         Self {
             interactive: stderr_is_terminal(),
-            dumb: set("TERM").is_some_and(|term| term == "dumb"),
-            no_color: set("NO_COLOR").is_some(),
-            force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            dumb: front.dumb_terminal,
+            no_color: front.no_color,
+            force_color: front.force_color,
         }
     }
 
@@ -52,10 +51,9 @@ impl Terminal {
         match style {
             Some(ProgressStyle::None | ProgressStyle::Json) => Style::None,
             Some(ProgressStyle::Bar) => Style::Bars,
-            Some(ProgressStyle::Plain) => Style::Plain,
             None | Some(ProgressStyle::Auto) if self.dumb => Style::None,
             None | Some(ProgressStyle::Auto) if self.interactive => Style::Bars,
-            None | Some(ProgressStyle::Auto) => Style::Plain,
+            None | Some(ProgressStyle::Auto | ProgressStyle::Plain) => Style::Plain,
         }
     }
 }

@@ -90,7 +90,14 @@ impl Settings {
             let guess = name.and_then(|name| mime_guess::from_path(name).first_raw());
             attributes.content_type = guess.map(str::to_owned);
         }
+        // What S3 gives an object that came without one.
+        attributes.content_type.get_or_insert_with(|| "binary/octet-stream".to_owned());
         PutRequest { attributes, ..self.bare_put_request() }
+    }
+
+    /// Whether a copy of an object onto itself would change anything.
+    fn changes_copies(&self) -> bool {
+        self.replacement.is_some() || self.placement != Placement::default() || self.whole || self.max_ratio.is_some()
     }
 
     /// How an object is put whose attributes come from elsewhere.

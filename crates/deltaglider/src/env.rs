@@ -171,6 +171,12 @@ pub struct FrontEnd {
     pub json: bool,
     /// How progress is shown; `None` for what fits the terminal.
     pub progress: Option<ProgressStyle>,
+    /// No colours (`NO_COLOR`, where it is not empty).
+    pub no_color: bool,
+    /// Colours wherever the output goes (`CLICOLOR_FORCE`, where it is neither empty nor `0`).
+    pub force_color: bool,
+    /// The terminal can do nothing but write lines (`TERM=dumb`).
+    pub dumb_terminal: bool,
 }
 
 /// How progress is shown.
@@ -212,7 +218,15 @@ impl FrontEnd {
             Some(log) => Some(log),
             None => values.text(LOG_LEVEL, FILTER)?.map(|level| level.to_ascii_lowercase()),
         };
-        Ok(Self { log, json: values.switch(JSON)?, progress })
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            log,
+            json: values.switch(JSON)?,
+            progress,
+            no_color: set("NO_COLOR").is_some(),
+            force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            dumb_terminal: set("TERM").is_some_and(|value| value == "dumb"),
+        })
     }
 }
 
@@ -338,5 +352,8 @@ mod tests {
         assert_eq!(read(&[(LOG, "x=trace"), (LOG_LEVEL, "DEBUG")]).expect("read").log.as_deref(), Some("x=trace"));
         assert_eq!(read(&[(PROGRESS, "auto")]).expect("read"), FrontEnd::default());
         assert!(read(&[(PROGRESS, "loud")]).is_err());
+        let terminal = read(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "0"), ("TERM", "dumb")]).expect("read");
+        assert!(terminal.no_color && !terminal.force_color && terminal.dumb_terminal);
+        assert!(!read(&[("NO_COLOR", "")]).expect("read").no_color);
     }
 }

@@ -12,7 +12,6 @@ use crate::exit::Exit;
 use crate::failure::{Class, Failure};
 use crate::operand::Operand;
 use crate::output::{Action, Line};
-use crate::session::Root;
 use crate::transfer::{Destination, Execution, Settings, Source, SourceOptions, entries, execute, plan};
 
 pub(super) async fn run(args: CpArgs, context: &Context) -> Result<Exit, CliError> {
@@ -82,7 +81,11 @@ async fn open(
         Operand::Local(path) => Source::Local(path.clone()),
         Operand::Store(url) => {
             let root = context.session.root(url).await.map_err(CliError::fatal)?;
-            ensure_key(&root, args.recursive)?;
+            if root.at.key().is_empty() && !args.recursive {
+                let hint = format!("nothing to copy: {url} names no object; add --recursive to copy all of them");
+                context.output.hint(&hint)?;
+                return Ok(None);
+            }
             Source::Store(root)
         }
     };
@@ -112,14 +115,4 @@ fn unopened(args: &CpArgs, source: &Operand, url: String) -> Line {
         Operand::Store(_) => (Action::Copy, args.source.clone()),
     };
     Line { action, source: shown, destination: Some(url), streamed: false }
-}
-
-/// A bucket or a directory of keys is nothing that can be copied by itself.
-fn ensure_key(root: &Root, recursive: bool) -> Result<(), CliError> {
-    if recursive || !root.at.key().is_empty() {
-        return Ok(());
-    }
-    let message = "Parameter validation failed: Invalid length for parameter Key: the URL names no object";
-    let failure = Failure::new(Class::Service, "InvalidKey", message);
-    Err(CliError::fatal(failure.with_fix("name an object, or copy all of them with --recursive")))
 }

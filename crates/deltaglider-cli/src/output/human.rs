@@ -173,7 +173,9 @@ pub(super) fn summary(tally: &Tally) -> Option<String> {
 
 /// A share as a percentage.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
+    let percentage = share * 100.0;
+    // Never `-0.0%`.
+    format!("{:.1}%", if percentage.abs() < 0.05 { 0.0 } else { percentage })
 }
 
 /// A span as `1m49s`, `3.2s`.

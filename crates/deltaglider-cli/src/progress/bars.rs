@@ -16,6 +16,8 @@ const RATE: u8 = 8;
 const CHARS: &str = "█▉▊▋▌▍▎▏ ";
 const ITEM: &str =
     "{prefix:16!} {bar:24} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  {msg}  {binary_bytes_per_sec}";
+/// Where nobody knows how long the file is.
+const OPEN_ITEM: &str = "{prefix:16!} {binary_bytes}  {msg}  {binary_bytes_per_sec}";
 const TOTAL: &str = "{prefix:16!} {bar:24} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  {msg}";
 
 /// All bars of a run.
@@ -40,12 +42,17 @@ impl Bars {
     /// A bar for a file, where there is room for one.
     pub(super) fn item(&self, name: &str, size: Option<u64>) -> Option<ItemBar> {
         self.shown.fetch_update(Relaxed, Relaxed, |shown| (shown < ITEM_BARS).then_some(shown + 1)).ok()?;
-        let bar = ProgressBar::new(size.unwrap_or(0)).with_style(style(ITEM)).with_prefix(name.to_owned());
+        let template = if size.is_some() { ITEM } else { OPEN_ITEM };
+        let bar = ProgressBar::new(size.unwrap_or(0)).with_style(style(template)).with_prefix(name.to_owned());
         let bar = self.all.insert_before(&self.total, bar);
         Some(ItemBar { listener: Arc::new(Listener { bar, stage: AtomicU8::new(0) }), shown: Arc::clone(&self.shown) })
     }
 
     pub(super) fn total(&self, figures: &Figures) {
+        // A single file has its own bar.
+        if figures.files < 2 {
+            return;
+        }
         self.total.set_length(figures.bytes);
         self.total.set_position(figures.bytes_done);
         let saved = figures.saved.map_or_else(|| "–".to_owned(), percent);
@@ -116,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        assert!(ProgressStyle::with_template(ITEM).is_ok() && ProgressStyle::with_template(TOTAL).is_ok());
+        assert!([ITEM, OPEN_ITEM, TOTAL].iter().all(|template| ProgressStyle::with_template(template).is_ok()));
     }
 
     #[test]

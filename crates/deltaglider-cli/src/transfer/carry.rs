@@ -1,10 +1,10 @@
 //! One transfer, carried out.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use deltaglider::core::engine::{
     CopyRequest, GetRequest, PutReport, PutRequest, ReferenceUse, Source as PutSource, StoredForm, Verdict,
 };
@@ -12,12 +12,13 @@ use deltaglider::core::progress::SharedProgress;
 use deltaglider::core::{Error, Location};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 
 use super::download::download;
 use super::gate::Gate;
 use super::{End, Item, Settings};
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::session::Root;
 use crate::tally::Outcome;
 
@@ -97,6 +98,9 @@ async fn copy(
     gate: &Gate,
     progress: SharedProgress,
 ) -> Result<Outcome, Failure> {
+    if from.shares_store(to) && source == at && !settings.changes_copies() {
+        return Err(onto_itself());
+    }
     let put = PutRequest { progress, ..settings.bare_put_request() };
     let report = if from.shares_store(to) {
         let request = CopyRequest { replace: settings.replacement.clone(), put };
@@ -112,10 +116,18 @@ async fn copy(
     Ok(stored(&report))
 }
 
+/// S3's own refusal, without asking it.
+fn onto_itself() -> Failure {
+    let message = "An error occurred (InvalidRequest) when calling the CopyObject operation: This copy request is illegal \
+                   because it is trying to copy an object to itself without changing the object's metadata, storage class, \
+                   website redirect location or encryption attributes.";
+    Failure::new(Class::Service, "InvalidRequest", message)
+}
+
 /// What the reader of the source said, where a put failed because of it.
 fn source_error(error: Error) -> Error {
     match error {
-        Error::Source(error) if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => {
+        Error::Source(error) if error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).is_some() => {
             match error.into_inner().and_then(|inner| inner.downcast::<Error>().ok()) {
                 Some(inner) => *inner,
                 None => Error::SourceChanged,
@@ -166,14 +178,28 @@ async fn to_standard_output(from: &Root, at: &Location, progress: SharedProgress
     })
 }
 
+/// Reads on a thread of its own: a read that nothing comes of must not keep the process from ending.
 fn standard_input() -> BoxStream<'static, io::Result<Bytes>> {
     const CHUNK: usize = 256 << 10;
-    futures::stream::try_unfold(tokio::io::stdin(), |mut input| async move {
-        let mut chunk = BytesMut::with_capacity(CHUNK);
-        let read = input.read_buf(&mut chunk).await?;
-        Ok((read > 0).then(|| (chunk.freeze(), input)))
-    })
-    .boxed()
+    const AHEAD: usize = 4;
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let chunk = match input.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(read) => Ok(Bytes::copy_from_slice(&buffer[..read])),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            let failed = chunk.is_err();
+            if sender.blocking_send(chunk).is_err() || failed {
+                return;
+            }
+        }
+    });
+    futures::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
 }
 
 /// What several transfers share.

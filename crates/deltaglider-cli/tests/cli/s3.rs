@@ -27,7 +27,7 @@ impl Cloud {
 
     fn with_bucket() -> Self {
         let cloud = Self::new();
-        assert_eq!(cloud.bench.run(&["mb", "s3://b"]).out, "make_bucket: b\n");
+        assert_eq!(cloud.bench.run(&["mb", "s3://shop"]).out, "make_bucket: shop\n");
         cloud
     }
 }
@@ -40,22 +40,24 @@ fn versions_go_up_are_copied_and_come_back() {
     for number in 1..=4 {
         bench.write(&format!("d/app-{number}.zip"), &archive(number));
     }
-    let up = bench.run(&["s3", "cp", "d", "s3://b/rel", "--recursive"]);
+    let up = bench.run(&["s3", "cp", "d", "s3://shop/rel", "--recursive"]);
     assert_eq!((up.code, up.lines().len()), (0, 4), "{up:?}");
     assert!(up.err.contains("1 new reference, 4 deltas"), "{}", up.err);
-    for (from, to) in
-        [("s3://b/rel/", "s3://b/other/"), ("s3://b/rel/", "STORE/there/"), ("STORE/there/", "s3://b/back/")]
-    {
+    for (from, to) in [
+        ("s3://shop/rel/", "s3://shop/other/"),
+        ("s3://shop/rel/", "STORE/there/"),
+        ("STORE/there/", "s3://shop/back/"),
+    ] {
         let copied = bench.run(&["cp", from, to, "--recursive"]);
         assert_eq!((copied.code, copied.lines().len()), (0, 4), "{from} {to}: {copied:?}");
     }
-    for (number, from) in ["s3://b/rel", "s3://b/other", "STORE/there", "s3://b/back"].iter().enumerate() {
+    for (number, from) in ["s3://shop/rel", "s3://shop/other", "STORE/there", "s3://shop/back"].iter().enumerate() {
         let got = format!("got-{number}");
         assert_eq!(bench.run(&["cp", from, &got, "--recursive"]).code, 0);
         assert_eq!(bench.read(&format!("{got}/app-3.zip")), archive(3));
     }
     assert_eq!(bench.left_behind(), Vec::<String>::new());
-    let removed = bench.run(&["rb", "s3://b", "--force"]);
+    let removed = bench.run(&["rb", "s3://shop", "--force"]);
     assert_eq!((removed.code, removed.lines().len()), (0, 13), "{removed:?}");
 }
 
@@ -72,12 +74,19 @@ fn what_the_service_refuses_decides_the_exit_code() {
     assert_eq!(bench.run(&["ls", "s3://none"]).code, 254);
     assert_eq!(bench.run(&["rm", "s3://none/", "--recursive"]).code, 1);
     assert_eq!(bench.run(&["rb", "s3://none"]).code, 1);
-    let missing = bench.run(&["cp", "s3://b/nope", "."]);
+    let missing = bench.run(&["cp", "s3://shop/nope", "."]);
     let expected =
         "fatal error: An error occurred (404) when calling the HeadObject operation: Key \"nope\" does not exist\n";
     assert_eq!((missing.code, missing.err.as_str()), (1, expected));
     assert_eq!(bench.run(&["cp", "a.txt", "s3:///x"]).code, 1);
     assert_eq!(bench.run(&["rm", "s3://"]).code, 1);
+    bench.run(&["cp", "a.txt", "s3://shop/"]);
+    let onto_itself = bench.run(&["cp", "s3://shop/a.txt", "s3://shop/a.txt"]);
+    assert_eq!((onto_itself.code, onto_itself.out.as_str()), (1, ""));
+    assert!(onto_itself.err.contains("(InvalidRequest) when calling the CopyObject operation"), "{}", onto_itself.err);
+    let bucket = bench.run(&["cp", "s3://shop", "got"]);
+    assert_eq!((bucket.code, bucket.out.as_str()), (0, ""));
+    assert!(bucket.err.contains("--recursive"), "{}", bucket.err);
 }
 
 #[test]
@@ -85,11 +94,11 @@ fn without_credentials_transfers_fail_and_listings_say_253() {
     let cloud = Cloud::with_bucket();
     let bench = Bench::new().with("AWS_ENDPOINT_URL", &cloud._server.endpoint());
     bench.write("a.txt", b"a");
-    let upload = bench.run(&["cp", "a.txt", "s3://b/"]);
+    let upload = bench.run(&["cp", "a.txt", "s3://shop/"]);
     assert_eq!(upload.code, 1);
-    let first = "upload failed: ./a.txt to s3://b/a.txt Unable to locate credentials\n";
+    let first = "upload failed: ./a.txt to s3://shop/a.txt Unable to locate credentials\n";
     assert!(upload.err.starts_with(first), "{}", upload.err);
-    assert_eq!(bench.run(&["ls", "s3://b"]).code, 253);
+    assert_eq!(bench.run(&["ls", "s3://shop"]).code, 253);
 }
 
 #[test]
@@ -99,11 +108,11 @@ fn listings_fold_and_name_buckets() {
     for name in ["p/a.txt", "p/sub/c.txt", "p2/x.txt", "pz.txt"] {
         bench.write(&format!("d/{name}"), b"four");
     }
-    bench.run(&["cp", "d", "s3://b", "--recursive"]);
-    let listed = bench.run(&["ls", "b/p"]).lines();
+    bench.run(&["cp", "d", "s3://shop", "--recursive"]);
+    let listed = bench.run(&["ls", "shop/p"]).lines();
     assert_eq!(listed[..2], ["                           PRE p/", "                           PRE p2/"]);
     assert!(listed[2].ends_with("          4 pz.txt"), "{listed:?}");
     let buckets = bench.run(&["ls"]).lines();
-    assert_eq!((buckets.len(), &buckets[0][19..]), (1, " b"));
-    assert_eq!(bench.run(&["ls", "s3://b/p/", "--recursive"]).lines().len(), 2);
+    assert_eq!((buckets.len(), &buckets[0][19..]), (1, " shop"));
+    assert_eq!(bench.run(&["ls", "s3://shop/p/", "--recursive"]).lines().len(), 2);
 }
