@@ -39,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) moved: u64,
     /// Bytes of the reference that was made of it.
     pub(crate) new_reference: Option<u64>,
+    /// Where the reference came from, where one was needed.
+    pub(crate) reference: Option<&'static str>,
     /// Digest of the content, where it is known.
     pub(crate) sha256: Option<String>,
     pub(crate) took: Duration,

@@ -6,13 +6,14 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
+    BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
+    SharedHttpClient,
 };
 use aws_types::service_config::ServiceConfigKey;
 use deltaglider_core::Location;
@@ -101,14 +102,16 @@ async fn find_region(settings: &Settings, http: &SharedHttpClient) -> Option<Reg
     chain.region().await
 }
 
-async fn credentials(settings: &Settings, http: &SharedHttpClient, region: Region) -> DefaultCredentialsChain {
+/// A profile that is asked for by name is the one that is used, as with the AWS tools: credentials in the environment are not.
+async fn credentials(settings: &Settings, http: &SharedHttpClient, region: Region) -> SharedCredentialsProvider {
     let provider = ProviderConfig::default().with_http_client(http.clone());
-    let mut chain =
-        DefaultCredentialsChain::builder().region(region).imds_client(metadata_service(&provider)).configure(provider);
     if let Some(profile) = &settings.profile {
-        chain = chain.profile_name(profile);
+        let profile = ProfileFileCredentialsProvider::builder().profile_name(profile);
+        return SharedCredentialsProvider::new(profile.configure(&provider.with_region(Some(region))).build());
     }
-    chain.build().await
+    let chain =
+        DefaultCredentialsChain::builder().region(region).imds_client(metadata_service(&provider)).configure(provider);
+    SharedCredentialsProvider::new(chain.build().await)
 }
 
 /// The instance's metadata service, asked once and briefly: on a machine that is no instance nobody answers.

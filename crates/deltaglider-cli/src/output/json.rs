@@ -65,6 +65,8 @@ struct Transfer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     new_reference: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ms: Option<u64>,
@@ -157,6 +159,7 @@ pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
         sent: Some(outcome.moved),
         ratio: ratio.map(rounded),
         sha256: outcome.sha256.as_deref(),
+        reference: outcome.reference,
         new_reference: outcome.new_reference,
         ms: Some(outcome.took.as_millis() as u64),
         ..transfer(line)
@@ -269,6 +272,7 @@ fn transfer(line: &Line) -> Transfer<'_> {
         sent: None,
         ratio: None,
         sha256: None,
+        reference: None,
         new_reference: None,
         ms: None,
         error: None,

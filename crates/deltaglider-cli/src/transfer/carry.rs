@@ -61,9 +61,10 @@ pub(super) async fn carry(
         (End::Object(from, at), End::Local(target)) => {
             let report = download(from, at, target, &progress).await?;
             Outcome {
-                kind: None,
+                kind: Some(kind(&report.head.stored)),
                 logical: report.head.size,
                 moved: report.fetched,
+                reference: reference(report.reference),
                 sha256: report.head.sha256.map(|digest| digest.to_string()),
                 ..Outcome::default()
             }
@@ -149,16 +150,30 @@ async fn verified(root: &Root, at: &Location, settings: &Settings) -> Result<(),
 
 fn stored(report: &PutReport) -> Outcome {
     Outcome {
-        kind: Some(match report.stored {
-            StoredForm::Delta { .. } => "delta",
-            _ => "plain",
-        }),
+        kind: Some(kind(&report.stored)),
         logical: report.size,
         stored: Some(report.stored_size),
         moved: report.sent,
+        reference: reference(report.reference),
         new_reference: (report.reference == ReferenceUse::Created).then_some(report.size),
         sha256: Some(report.sha256.to_string()),
         ..Outcome::default()
+    }
+}
+
+fn kind(stored: &StoredForm) -> &'static str {
+    match stored {
+        StoredForm::Delta { .. } => "delta",
+        _ => "plain",
+    }
+}
+
+fn reference(used: ReferenceUse) -> Option<&'static str> {
+    match used {
+        ReferenceUse::Created => Some("created"),
+        ReferenceUse::Cached => Some("cached"),
+        ReferenceUse::Fetched => Some("fetched"),
+        _ => None,
     }
 }
 
@@ -171,8 +186,10 @@ async fn to_standard_output(from: &Root, at: &Location, progress: SharedProgress
     }
     out.flush().await.map_err(Trouble::Output)?;
     Ok(Outcome {
+        kind: Some(kind(&report.head.stored)),
         logical: report.head.size,
         moved: report.fetched,
+        reference: reference(report.reference),
         sha256: report.head.sha256.map(|digest| digest.to_string()),
         ..Outcome::default()
     })

@@ -72,7 +72,7 @@ pub struct DownloadReport {
 
 /// A stored form, opened.
 enum Form {
-    Whole(GetObject),
+    Whole(Box<GetObject>),
     Delta(Box<Delta>),
 }
 
@@ -97,7 +97,7 @@ impl Engine {
     pub async fn get(&self, at: &Location, request: &GetRequest) -> Result<GetReport, Error> {
         let (head, form) = self.open(at, request).await?;
         match form {
-            Form::Whole(object) => Ok(whole_report(head, object, Arc::clone(&request.progress))),
+            Form::Whole(object) => Ok(whole_report(head, *object, Arc::clone(&request.progress))),
             Form::Delta(delta) => {
                 let delta = *delta;
                 let range = resolve(at, request.range, head.size)?;
@@ -135,7 +135,7 @@ impl Engine {
             }
             Form::Whole(object) => {
                 let fetched = object.head.size;
-                let mut report = whole_report(head, object, Arc::clone(progress));
+                let mut report = whole_report(head, *object, Arc::clone(progress));
                 write_stream(&mut report.body, file).await?;
                 Ok(DownloadReport { head: report.head, reference: ReferenceUse::None, fetched })
             }
@@ -161,7 +161,7 @@ impl Engine {
                     return Err(StoreError::new(Operation::Get, at, StoreErrorKind::Conflict, message).into());
                 }
                 let Candidate::Delta(delta_at) = &candidate else {
-                    return Ok((head, Form::Whole(object)));
+                    return Ok((head, Form::Whole(Box::new(object))));
                 };
                 match self.open_delta(delta_at, object).await? {
                     Ok(delta) => return Ok((head, Form::Delta(Box::new(delta)))),
