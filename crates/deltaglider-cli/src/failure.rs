@@ -200,6 +200,11 @@ impl From<StoreError> for Failure {
             StoreErrorKind::Unauthenticated if error.code != "NoCredentials" => {
                 Some("check the credentials, the clock and the region: --profile, --region, --endpoint-url".to_owned())
             }
+            // The answer to a HEAD has no body that could say which of the two it is.
+            StoreErrorKind::Denied if error.code == "403" => Some(
+                "check the credentials (--profile, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and their right to do this"
+                    .to_owned(),
+            ),
             StoreErrorKind::Denied => Some("the credentials work, but need the right to do this".to_owned()),
             StoreErrorKind::Unreadable => {
                 Some("restore the object first, then use --force-glacier-transfer".to_owned())

@@ -29,7 +29,7 @@ pub(crate) struct Tally {
 /// What became of one object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
-    /// `delta` or `plain`, where it is known.
+    /// `delta` or `plain`, where something was stored.
     pub(crate) kind: Option<&'static str>,
     /// Bytes of content.
     pub(crate) logical: u64,

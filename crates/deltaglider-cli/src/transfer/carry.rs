@@ -61,7 +61,6 @@ pub(super) async fn carry(
         (End::Object(from, at), End::Local(target)) => {
             let report = download(from, at, target, &progress).await?;
             Outcome {
-                kind: Some(kind(&report.head.stored)),
                 logical: report.head.size,
                 moved: report.fetched,
                 reference: reference(report.reference),
@@ -186,7 +185,6 @@ async fn to_standard_output(from: &Root, at: &Location, progress: SharedProgress
     }
     out.flush().await.map_err(Trouble::Output)?;
     Ok(Outcome {
-        kind: Some(kind(&report.head.stored)),
         logical: report.head.size,
         moved: report.fetched,
         reference: reference(report.reference),
