@@ -22,7 +22,7 @@ pub(crate) fn deltaglider(root: &Path) -> Result<PathBuf> {
     let artifacts = printed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     artifacts
         .filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from))
-        .last()
+        .next_back()
         .context("cargo built no binary")
 }
 

@@ -83,9 +83,9 @@ mod tests {
                     let directory = root.ensure_child("entries")?;
                     let mut first = directory.unpublished(3)?;
                     first.file.write_all(b"one")?;
-                    assert!(directory.publish(first, "name")?);
+                    assert!(directory.publish(&first, "name")?);
                     let second = directory.unpublished(0)?;
-                    assert!(!directory.publish(second, "name")?);
+                    assert!(!directory.publish(&second, "name")?);
                     drop(directory.unpublished(10)?);
                     let mut text = String::new();
                     directory.open_file("name")?.read_to_string(&mut text)?;

@@ -121,7 +121,8 @@ async fn clearing_under_sixteen_tasks_gives_no_wrong_byte() {
         done.store(true, Relaxed);
         clearing.await.expect("no panic");
         let stats = cache.stats();
-        assert_eq!((stats.hits + stats.misses, stats.corruptions, stats.bypasses), (16 * 40, 0, 0));
+        // An insert that a clear overtakes goes on without the cache; it does not fail.
+        assert_eq!((stats.hits + stats.misses, stats.corruptions), (16 * 40, 0));
         cache.clear().await.expect("cleared");
         assert_eq!(cache.stats().entries, 0);
         let root = cache.stats().path.expect("on disk");

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
 use deltaglider_cache::entry::EntryId;
@@ -75,7 +76,7 @@ fn a_header_opens_under_its_own_key_and_subject_alone() {
 #[derive(Debug)]
 struct Flipped {
     body: Bytes,
-    at: usize,
+    at: Arc<AtomicUsize>,
 }
 
 impl RandomAccess for Flipped {
@@ -85,7 +86,8 @@ impl RandomAccess for Flipped {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let read = self.body.read_at(buffer, offset)?;
-        if let Some(byte) = self.at.checked_sub(offset as usize).and_then(|at| buffer[..read].get_mut(at)) {
+        if let Some(byte) = self.at.load(Relaxed).checked_sub(offset as usize).and_then(|at| buffer[..read].get_mut(at))
+        {
             *byte ^= 0x40;
         }
         Ok(read)
@@ -101,15 +103,19 @@ fn no_byte_of_a_body_can_be_flipped_and_no_end_cut_off() {
     let mut writer = SealWriter::new(Vec::new(), &body_key, binding);
     io::Write::write_all(&mut writer, &plain).expect("written");
     let body = Bytes::from(writer.finish().expect("finished"));
-    let open = |at: usize| SealReader::new(Flipped { body: body.clone(), at }, &body_key, binding).expect("its length");
-    let intact = open(usize::MAX);
-    assert_eq!((&intact as &dyn RandomAccess).read_vec(0, plain.len()).expect("intact"), plain);
+    let at = Arc::new(AtomicUsize::new(usize::MAX));
+    let flipped = Flipped { body: body.clone(), at: Arc::clone(&at) };
+    let reader = SealReader::new(flipped, &body_key, binding).expect("its length");
+    assert_eq!((&reader as &dyn RandomAccess).read_vec(0, plain.len()).expect("intact"), plain);
 
+    // Where nothing is optimised, one byte of each block, and all bytes where chunks and tags begin and end.
     let step = 65_536 + 16;
+    let near_an_end = |byte: usize| byte % step < 32 || byte % step >= step - 32 || byte >= 2 * step;
     let mut chunk = vec![0; 65_536];
-    for at in 0..body.len() {
-        let index = (at / step) as u64;
-        let error = open(at).read_at(&mut chunk, index * 65_536).expect_err("damaged");
+    for byte in (0..body.len()).filter(|&byte| !cfg!(debug_assertions) || byte % 16 == 7 || near_an_end(byte)) {
+        at.store(byte, Relaxed);
+        let index = byte / step;
+        let error = reader.read_at(&mut chunk, index as u64 * 65_536).expect_err("damaged");
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
     for length in 0..body.len() {

@@ -97,10 +97,10 @@ impl Directory {
     }
 
     /// Gives a file its name; `false` where the name is taken.
-    pub(crate) fn publish(&self, unpublished: Unpublished, name: &str) -> io::Result<bool> {
+    pub(crate) fn publish(&self, unpublished: &Unpublished, name: &str) -> io::Result<bool> {
         let temporary = unpublished.name.as_deref().unwrap_or_default();
         let linked = fs::hard_link(self.0.join(temporary), self.0.join(name));
-        self.forget(&unpublished);
+        self.forget(unpublished);
         match linked {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

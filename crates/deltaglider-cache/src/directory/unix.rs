@@ -131,12 +131,12 @@ impl Directory {
     }
 
     /// Gives a file its name; `false` where the name is taken.
-    pub(crate) fn publish(&self, unpublished: Unpublished, name: &str) -> io::Result<bool> {
+    pub(crate) fn publish(&self, unpublished: &Unpublished, name: &str) -> io::Result<bool> {
         let linked = match &unpublished.name {
             Some(temporary) => rustix::fs::linkat(&self.0, temporary.as_str(), &self.0, name, AtFlags::empty()),
             None => link_open_file(&unpublished.file, &self.0, name),
         };
-        self.forget(&unpublished);
+        self.forget(unpublished);
         match linked {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),

@@ -70,7 +70,7 @@ impl Draft for FileDraft {
         let bytes = status_of_file(&body.file)?.bytes + BLOCK;
         let opened = Arc::new(FileAccess::new(body.file.try_clone()?)?);
         // Cleared meanwhile, the directories are gone: the body is read, and is gone with its last reader.
-        let appeared = match self.layout.bodies.publish(body, &self.id.to_string()) {
+        let appeared = match self.layout.bodies.publish(&body, &self.id.to_string()) {
             Ok(_) => self.layout.publish_header(name, header, None),
             Err(error) => Err(error),
         };

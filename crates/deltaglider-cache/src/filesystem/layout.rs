@@ -197,7 +197,7 @@ impl Layout {
             self.headers.forget(&unpublished);
             return Err(error);
         }
-        self.headers.publish(unpublished, &name.to_string())
+        self.headers.publish(&unpublished, &name.to_string())
     }
 
     /// Removes an entry, the header first, if that still is `expected`; gives the bytes freed.
@@ -311,7 +311,8 @@ fn remove_trash(root: &Directory, name: &str, fresh: Option<&Layout>) -> Freed {
 /// Removes the cache's own files from a tree; what is somebody else's goes to where it was, in `fresh`, or stays.
 fn empty(tree: &Directory, fresh: Option<&Layout>) -> Freed {
     let mut freed = Freed::default();
-    let rooms: [(&str, fn(&str) -> bool, Option<&Directory>); 3] = [
+    type Room<'a> = (&'static str, fn(&str) -> bool, Option<&'a Directory>);
+    let rooms: [Room<'_>; 3] = [
         (HEADERS, |name| is_hex_name(name, "", 40), fresh.map(|layout| &layout.headers)),
         (BODIES, |name| is_hex_name(name, "", 32), fresh.map(|layout| &layout.bodies)),
         (LOCKS, is_lock_name, fresh.map(|layout| &layout.locks)),
