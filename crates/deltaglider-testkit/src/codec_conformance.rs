@@ -1,4 +1,4 @@
-//! The contract of `DeltaCodec`, one test a line: run by every codec through [`delta_codec_conformance!`].
+//! The contract of `DeltaCodec`, one test a line: run by every codec through `delta_codec_conformance!`.
 
 use std::io::{self, Write};
 

@@ -17,6 +17,9 @@ pub(super) const FAR_BUCKET_LOG: u32 = 4;
 
 /// No segment is made smaller than this to save memory: each indexes the reference again.
 const MIN_SEGMENT: u64 = 4 << 20;
+/// What is packed already has few matches within itself, so that small segments lose nothing, and a window is as large as its
+/// segment: a segment is this share of the reference, and each byte of the target costs the indexing of so many of it at most.
+const PACKED_INDEXINGS: u64 = 4;
 /// Table sizes are halved so often before segments are made smaller.
 const MAX_SHRINK: u32 = 3;
 /// What zstd allocates besides window and tables (1.2 MiB), and both buffers.
@@ -58,6 +61,9 @@ impl Plan {
         limit: u64,
     ) -> Result<Self, CodecError> {
         let mut segment = segment_size.min(target_size.max(1));
+        if packed {
+            segment = segment.min((reference_size / PACKED_INDEXINGS).max(MIN_SEGMENT));
+        }
         loop {
             let mut needed = 0;
             for shrink in 0..=MAX_SHRINK {
@@ -97,8 +103,8 @@ impl Plan {
         if self.packed {
             Search {
                 strategy: Strategy::ZSTD_fast,
-                // 8 MiB cost next to nothing: only beyond 64 MiB the table grows with the content.
-                hash_log: shrunk((window_log - 5).max(window_log.min(22) - 1), self.shrink),
+                // 1 MiB is enough for what is near: the far matches carry packed content.
+                hash_log: shrunk((window_log - 5).max(window_log.min(19) - 1), self.shrink),
                 search_log: 1,
                 min_match: 4,
                 target_length: 0,
@@ -148,10 +154,20 @@ mod tests {
 
     #[test]
     fn large_targets_are_cut() {
-        let plan = Plan::choose(64 * MIB, 2048 * MIB, 512 * MIB, true, 4096 * MIB).expect("fits");
+        let plan = Plan::choose(64 * MIB, 2048 * MIB, 512 * MIB, false, 4096 * MIB).expect("fits");
         assert_eq!((plan.segment(), plan.shrink, plan.window_log()), (512 * MIB, 0, 30));
-        let plan = Plan::choose(64 * MIB, 2048 * MIB, 512 * MIB, true, 300 * MIB).expect("fits");
-        assert_eq!(plan.segment(), 128 * MIB);
+        let plan = Plan::choose(64 * MIB, 2048 * MIB, 512 * MIB, false, 300 * MIB).expect("fits");
+        assert!(plan.segment() < 512 * MIB);
+    }
+
+    #[test]
+    fn segments_of_what_is_packed_follow_the_reference() {
+        let segment =
+            |reference, target| Plan::choose(reference, target, 512 * MIB, true, 64 << 30).expect("fits").segment();
+        assert_eq!(segment(18 * MIB, 18 * MIB), 18 * MIB / 4);
+        assert_eq!(segment(MIB, 100 * MIB), MIN_SEGMENT);
+        assert_eq!(segment(1024 * MIB, 100 * MIB), 100 * MIB);
+        assert_eq!(segment(4096 * MIB, 4096 * MIB), 512 * MIB);
     }
 
     #[test]
