@@ -19,7 +19,9 @@ pub(super) const FAR_BUCKET_LOG: u32 = 4;
 const MIN_SEGMENT: u64 = 4 << 20;
 /// What is packed already has few matches within itself, so that small segments lose nothing, and a window is as large as its
 /// segment: a segment is this share of the reference, and each byte of the target costs the indexing of so many of it at most.
-const PACKED_INDEXINGS: u64 = 4;
+const PACKED_INDEXINGS: u64 = 6;
+/// The smallest segment of what is packed.
+const MIN_PACKED_SEGMENT: u64 = 2 << 20;
 /// Table sizes are halved so often before segments are made smaller.
 const MAX_SHRINK: u32 = 3;
 /// What zstd allocates besides window and tables (1.2 MiB), and both buffers.
@@ -62,7 +64,7 @@ impl Plan {
     ) -> Result<Self, CodecError> {
         let mut segment = segment_size.min(target_size.max(1));
         if packed {
-            segment = segment.min((reference_size / PACKED_INDEXINGS).max(MIN_SEGMENT));
+            segment = segment.min((reference_size / PACKED_INDEXINGS).max(MIN_PACKED_SEGMENT));
         }
         loop {
             let mut needed = 0;
@@ -164,8 +166,8 @@ mod tests {
     fn segments_of_what_is_packed_follow_the_reference() {
         let segment =
             |reference, target| Plan::choose(reference, target, 512 * MIB, true, 64 << 30).expect("fits").segment();
-        assert_eq!(segment(18 * MIB, 18 * MIB), 18 * MIB / 4);
-        assert_eq!(segment(MIB, 100 * MIB), MIN_SEGMENT);
+        assert_eq!(segment(18 * MIB, 18 * MIB), 3 * MIB);
+        assert_eq!(segment(MIB, 100 * MIB), MIN_PACKED_SEGMENT);
         assert_eq!(segment(1024 * MIB, 100 * MIB), 100 * MIB);
         assert_eq!(segment(4096 * MIB, 4096 * MIB), 512 * MIB);
     }
