@@ -77,6 +77,12 @@ impl DeltaSpace {
         self.at(&format!(".deltaglider/probe/{random:016x}"))
     }
 
+    /// Whether the prefix leaves room for every key that the space may need: the longest is that of a trash copy.
+    #[must_use]
+    pub fn fits_internal_keys(&self) -> bool {
+        self.trash(&Sha256([0; 32]), 0).key().len() <= MAX_KEY_BYTES
+    }
+
     fn at(&self, name: &str) -> Location {
         self.root.with_key(format!("{}{name}", self.prefix()))
     }

@@ -291,6 +291,16 @@ async fn odd_keys_and_contents() {
 }
 
 #[tokio::test]
+async fn a_prefix_without_room_for_internal_keys_holds_no_deltas() {
+    let bench = Bench::new();
+    for (prefix, why) in [(924, None), (925, Some(WhyWhole::KeyTooLong)), (1010, Some(WhyWhole::KeyTooLong))] {
+        let key = format!("{}/1.zip", "d".repeat(prefix - 1));
+        assert_eq!(bench.put(&key, &version(1)).await.why_whole, why, "{prefix}");
+        assert_eq!(bench.get(&key).await.expect("got"), version(1), "{prefix}");
+    }
+}
+
+#[tokio::test]
 async fn ranges_of_every_form() {
     let bench = Bench::new();
     bench.put("a.zip", &version(1)).await;

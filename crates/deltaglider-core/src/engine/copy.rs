@@ -76,7 +76,12 @@ impl Engine {
         attributes: &Attributes,
         request: &CopyRequest,
     ) -> Result<Option<PutReport>, Error> {
-        let facts = PutFacts { name: to.name(), size: head.size, delta_key_fits: delta_form(to).is_some() };
+        let facts = PutFacts {
+            name: to.name(),
+            size: head.size,
+            delta_key_fits: delta_form(to).is_some(),
+            internal_keys_fit: DeltaSpace::of(to).fits_internal_keys(),
+        };
         let Form::Whole(why) = plan::form(self.policy(), facts) else { return Ok(None) };
         // Without a digest there is no record to write; without a record the copy is as foreign as its source.
         let Some(digest) = digest(head) else { return Ok(None) };
@@ -113,12 +118,13 @@ impl Engine {
             return Ok(None);
         };
         let (Some(digest), Some(at)) = (digest(head), delta_form(to)) else { return Ok(None) };
-        let facts = PutFacts { name: to.name(), size: head.size, delta_key_fits: true };
+        let space = DeltaSpace::of(to);
+        let internal_keys_fit = space.fits_internal_keys();
+        let facts = PutFacts { name: to.name(), size: head.size, delta_key_fits: true, internal_keys_fit };
         if plan::form(self.policy(), facts) != Form::Delta || request.put.whole {
             return Ok(None);
         }
         let Some(codec_id) = self.reader_codec(codec).map(|codec| codec.id()) else { return Ok(None) };
-        let space = DeltaSpace::of(to);
         let ReferenceState::Present(reference) = self.reference_state(&space).await? else { return Ok(None) };
         if reference.sha256 != *needed {
             return Ok(None);

@@ -14,6 +14,8 @@ pub struct PutFacts<'a> {
     pub size: u64,
     /// Whether the key of its delta form is short enough.
     pub delta_key_fits: bool,
+    /// Whether the prefix leaves room for the internal keys that a reference may need.
+    pub internal_keys_fit: bool,
 }
 
 /// What to do with an object about to be put, before the store was asked.
@@ -76,6 +78,8 @@ pub fn form(policy: &Policy, facts: PutFacts<'_>) -> Form {
         Form::Whole(WhyWhole::Name)
     } else if !facts.delta_key_fits {
         Form::Whole(WhyWhole::KeyTooLong)
+    } else if !facts.internal_keys_fit {
+        Form::WholeInsteadOfDelta(WhyWhole::KeyTooLong)
     } else if !policy.wants_delta(facts.name, facts.size) {
         Form::WholeInsteadOfDelta(WhyWhole::Policy)
     } else {
@@ -97,11 +101,15 @@ mod tests {
     #[test]
     fn the_form_follows_from_name_and_size() {
         let policy = Policy::default();
-        let plan = |name, size, delta_key_fits| form(&policy, PutFacts { name, size, delta_key_fits });
+        let plan = |name, size, delta_key_fits| {
+            form(&policy, PutFacts { name, size, delta_key_fits, internal_keys_fit: true })
+        };
         assert_eq!(plan("a.txt", 1 << 20, true), Form::Whole(WhyWhole::Name));
         assert_eq!(plan("a.zip", 1 << 20, false), Form::Whole(WhyWhole::KeyTooLong));
         assert_eq!(plan("a.zip", 10, true), Form::WholeInsteadOfDelta(WhyWhole::Policy));
         assert_eq!(plan("a.zip", 1 << 20, true), Form::Delta);
+        let facts = PutFacts { name: "a.zip", size: 1 << 20, delta_key_fits: true, internal_keys_fit: false };
+        assert_eq!(form(&policy, facts), Form::WholeInsteadOfDelta(WhyWhole::KeyTooLong));
     }
 
     #[test]

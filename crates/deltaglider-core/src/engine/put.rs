@@ -177,7 +177,12 @@ impl Engine {
     }
 
     fn form(&self, at: &Location, size: u64, request: &PutRequest) -> Form {
-        let facts = PutFacts { name: at.name(), size, delta_key_fits: delta_form(at).is_some() };
+        let facts = PutFacts {
+            name: at.name(),
+            size,
+            delta_key_fits: delta_form(at).is_some(),
+            internal_keys_fit: DeltaSpace::of(at).fits_internal_keys(),
+        };
         let redirects = request.attributes.website_redirect.is_some();
         match plan::form(&self.inner.policy, facts) {
             Form::Delta if request.whole => Form::WholeInsteadOfDelta(WhyWhole::Policy),
