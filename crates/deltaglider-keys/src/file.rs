@@ -60,10 +60,10 @@ impl FileKeys {
         // A file that is away, as in the middle of being replaced, is one that has changed: reading it says what is wrong.
         let now = blocking(move || Stamp::of(&std::fs::metadata(path)?)).await.ok();
         if now.is_some() && now == *self.ring.source().seen() {
-            Ok(false)
-        } else {
-            self.ring.read_again(LOOK / 2).await
+            return Ok(false);
         }
+        // Many may ask at once, over an unknown key.
+        self.ring.read_again(LOOK / 2).await
     }
 }
 

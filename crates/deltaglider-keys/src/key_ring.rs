@@ -114,7 +114,7 @@ mod tests {
 
     impl Script {
         fn ring(answers: &[Result<&'static [u8], &'static str>]) -> ServedRing<Self> {
-            ServedRing::new(Self(Mutex::new(answers.iter().cloned().collect())))
+            ServedRing::new(Self(Mutex::new(answers.iter().copied().collect())))
         }
     }
 

@@ -45,7 +45,8 @@ pub struct SecretsManagerSettings {
     pub ca_bundle: Option<PathBuf>,
     /// How often the keys are read again; [`REFRESH`] by default.
     pub refresh: Duration,
-    /// How often a request is tried in all; 12 by default, since nothing goes on without a key, over 17 s at most.
+    /// How often a request is tried in all; 12 by default, with pauses of 18 s in all at most: nothing goes on
+    /// without a key.
     pub max_attempts: Option<u32>,
     /// The pause before the first retry, at most; it doubles with each and is jittered. 200 ms by default.
     pub initial_backoff: Duration,

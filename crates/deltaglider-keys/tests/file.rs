@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use deltaglider_core::keys::{KeyId, KeyProvider, Lifetime};
+use deltaglider_core::keys::{CacheEncryptionKey, KeyId, KeyProvider, Lifetime};
 use deltaglider_keys::FileKeys;
 use deltaglider_keys::file::LOOK;
 use deltaglider_keys::material::parse_key;
@@ -129,7 +129,7 @@ async fn a_file_that_is_written_again_is_read_again() {
     assert_eq!(keys.key_ring().await.expect("a ring").primary.id(), id(1));
     assert_eq!(primary(&keys).await, id(2));
     let ring = keys.key_ring().await.expect("a ring");
-    assert_eq!(ring.decrypt_only.iter().map(|key| key.id()).collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(ring.decrypt_only.iter().map(CacheEncryptionKey::id).collect::<Vec<_>>(), [id(1)]);
     assert!(ring.created.is_some_and(|created| created < SystemTime::now()));
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use deltaglider_core::keys::KeyId;
+use deltaglider_core::keys::{CacheEncryptionKey, KeyId};
 pub use deltaglider_keys::material::{generate, parse_key};
 
 use crate::client::Client;
@@ -92,7 +92,7 @@ impl Client {
             origin,
             source: keys.source(),
             primary: Some(ring.primary.id()),
-            decrypt_only: ring.decrypt_only.iter().map(|key| key.id()).collect(),
+            decrypt_only: ring.decrypt_only.iter().map(CacheEncryptionKey::id).collect(),
             created: ring.created,
             entries_by_key: self.cache_stats().await?.entries_by_key,
         })

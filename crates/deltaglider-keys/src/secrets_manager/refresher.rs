@@ -48,7 +48,29 @@ fn jittered(interval: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use async_trait::async_trait;
+    use deltaglider_core::keys::{CacheEncryptionKey, KeyError, KeyRing};
+
     use super::*;
+
+    /// Counts how often it is read.
+    #[derive(Debug, Default)]
+    struct Counted(AtomicU64);
+
+    #[async_trait]
+    impl RingSource for Counted {
+        fn name(&self) -> String {
+            "a test".to_owned()
+        }
+
+        async fn read(&self) -> Result<KeyRing, KeyError> {
+            self.0.fetch_add(1, Relaxed);
+            CacheEncryptionKey::fill_with(|_| Ok(())).map(KeyRing::of)
+        }
+    }
 
     #[test]
     fn an_interval_is_a_fifth_sooner_or_later() {
@@ -56,5 +78,23 @@ mod tests {
         let drawn: Vec<_> = (0..200).map(|_| jittered(interval)).collect();
         assert!(drawn.iter().all(|drawn| (240.0..=360.0).contains(&drawn.as_secs_f64())));
         assert!(drawn.iter().any(|drawn| *drawn < interval) && drawn.iter().any(|drawn| *drawn > interval));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ring_is_read_again_until_the_refresher_or_the_ring_is_dropped() {
+        let interval = Duration::from_secs(300);
+        let ring = Arc::new(ServedRing::new(Counted::default()));
+        let refresher = Refresher::begin(&ring, interval);
+        tokio::time::sleep(interval * 12).await;
+        let read = ring.source().0.load(Relaxed);
+        assert!((10..=15).contains(&read), "{read}");
+        drop(refresher);
+        tokio::time::sleep(interval * 12).await;
+        assert_eq!(ring.source().0.load(Relaxed), read);
+
+        let refresher = Refresher::begin(&ring, interval);
+        drop(ring);
+        tokio::time::sleep(interval * 2).await;
+        assert!(refresher.has_ended());
     }
 }

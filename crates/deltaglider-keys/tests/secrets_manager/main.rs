@@ -1,14 +1,11 @@
-//! Keys out of Secrets Manager, against a server over HTTP: how they are read, served, rotated and told of.
+//! Keys out of Secrets Manager, against a server over HTTP: how they are read, served and rotated.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../support/logged.rs"]
-mod logged;
 mod refreshing;
 #[path = "../support/secret.rs"]
 mod secret;
 #[path = "../support/suite.rs"]
 mod suite;
-mod telling;
 
 use deltaglider_testkit::SecretsServer;
 use secret::Secret;

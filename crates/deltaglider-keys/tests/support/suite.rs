@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deltaglider_core::keys::{KeyId, KeyProvider};
+use deltaglider_core::keys::{CacheEncryptionKey, KeyId, KeyProvider};
 use deltaglider_keys::rotation::{Action, Request, Rotation, RotationError, Step};
 
 use crate::secret::{Secret, id, json, text};
@@ -11,7 +11,7 @@ const FOREIGN: &str = "a-version-that-somebody-else-made";
 
 async fn ring(secret: &Secret) -> (KeyId, Vec<KeyId>) {
     let ring = secret.keys().key_ring().await.unwrap();
-    (ring.primary.id(), ring.decrypt_only.iter().map(|key| key.id()).collect())
+    (ring.primary.id(), ring.decrypt_only.iter().map(CacheEncryptionKey::id).collect())
 }
 
 /// Carries out what is left to do, up to a number of steps.

@@ -1,47 +1,23 @@
-//! Every access to a secret is told of by an event, and its value by nothing.
+//! Every access to a secret is told of by an event, and its value by nothing, whoever logs at whatever level.
+#![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, SystemTime};
+#[path = "support/logged.rs"]
+mod logged;
+#[path = "support/secret.rs"]
+mod secret;
 
-use async_trait::async_trait;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deltaglider_core::keys::{CacheEncryptionKey, KeyError, KeyProvider};
+use deltaglider_core::keys::KeyProvider;
 use deltaglider_keys::material::parse_key;
-use deltaglider_keys::rotation::{Action, KeyVault, Rotation, Stage, Version};
+use deltaglider_keys::rotation::{Action, Rotation};
 use deltaglider_testkit::SecretsServer;
 use deltaglider_testkit::secrets_manager_server::SecretsFault;
 
-use crate::logged::{assert_hidden, log};
-use crate::secret::Secret;
-
-/// A vault of one key that nobody rotates.
-#[derive(Debug)]
-pub struct Still;
-
-#[async_trait]
-impl KeyVault for Still {
-    fn name(&self) -> String {
-        "a test".to_owned()
-    }
-
-    async fn version(&self, stage: Stage) -> Result<Option<Version>, KeyError> {
-        let key = CacheEncryptionKey::fill_with(|_| Ok(()));
-        let version = Version { id: "1".to_owned(), created: Some(SystemTime::UNIX_EPOCH), key };
-        Ok((stage == Stage::Current).then_some(version))
-    }
-
-    async fn create_pending(&self, _id: &str, _key: &str) -> Result<(), KeyError> {
-        Ok(())
-    }
-
-    async fn promote(&self, _from: &str, _to: &str) -> Result<(), KeyError> {
-        Ok(())
-    }
-
-    async fn withdraw(&self, _stage: Stage, _id: &str) -> Result<(), KeyError> {
-        Ok(())
-    }
-}
+use logged::{assert_hidden, log};
+use secret::Secret;
 
 /// The bytes of a key in the JSON of a secret.
 fn bytes(text: &str) -> [u8; 32] {
