@@ -5,6 +5,7 @@
 //! | `tidy` | holds the rules of the house: direction of dependencies, shape of files, links, names |
 //! | `ci` | every check that decides whether a change lands, in the order that fails soonest |
 //! | `servers` | starts real servers on loopback, runs the suites for them, stops the servers |
+//! | `rotate-key` | builds the binary and rotates the key of the cache: `deltaglider key rotate` |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
@@ -13,6 +14,7 @@ mod ci;
 mod demo;
 mod deny;
 mod programs;
+mod rotate_key;
 mod servers;
 mod tidy;
 mod workspace;
@@ -31,6 +33,7 @@ usage: cargo xtask <task>
   ci [STEP...]                          run every check, or only the named ones; `ci --list` names them
   deny                                  licences, sources and bans of the dependency tree (cargo-deny)
   servers [--port N] [-- COMMAND...]    run the real-server suites, or COMMAND, against servers on loopback
+  rotate-key [ARGUMENT...]              rotate the key of the cache by this tree's binary: `deltaglider key rotate`
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "ci" => ci::run(&root, rest),
         "deny" => deny::run(&root).map(Outcome::lands),
         "servers" => servers::run(&root, &servers::Arguments::parse(rest)?).map(Outcome::lands),
+        "rotate-key" => rotate_key::run(&root, rest),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -3,6 +3,7 @@
 pub(crate) mod cp;
 pub(crate) mod filters;
 pub(crate) mod global;
+pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod mb;
 pub(crate) mod rb;
@@ -58,6 +59,8 @@ pub(crate) enum Verb {
     Mb(mb::MbArgs),
     /// Removes an empty bucket, or with --force one that holds objects.
     Rb(rb::RbArgs),
+    /// Makes, shows and rotates the keys of the reference cache.
+    Key(key::KeyArgs),
     /// Says which version this is.
     Version(version::VersionArgs),
 }

@@ -1,6 +1,7 @@
 //! One command a file.
 
 mod cp;
+mod key;
 mod ls;
 mod mb;
 mod rb;
@@ -21,6 +22,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,
         Verb::Rb(args) => rb::run(&args, context).await,
+        Verb::Key(args) => key::run(&args, context).await,
         Verb::Version(_) => version::run(context),
     }
 }
@@ -33,6 +35,7 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Rm(_) => "rm",
         Verb::Mb(_) => "mb",
         Verb::Rb(_) => "rb",
+        Verb::Key(_) => "key",
         Verb::Version(_) => "version",
     }
 }

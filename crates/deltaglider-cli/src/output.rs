@@ -2,6 +2,7 @@
 
 mod human;
 mod json;
+mod key;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::tally::{Outcome, Tally};
 
 pub(crate) use human::{Palette, percent};
+pub(crate) use key::KeyLine;
 
 /// What happens to an object, as `aws` calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

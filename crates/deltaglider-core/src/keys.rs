@@ -78,13 +78,22 @@ pub struct KeyRing {
     pub decrypt_only: Vec<CacheEncryptionKey>,
     /// Since when the primary key is known.
     pub since: SystemTime,
+    /// When the primary key was made, where its source tells.
+    pub created: Option<SystemTime>,
 }
 
 impl KeyRing {
     /// A ring of one key.
     #[must_use]
     pub fn of(primary: CacheEncryptionKey) -> Self {
-        Self { primary, decrypt_only: Vec::new(), since: SystemTime::now() }
+        Self { primary, decrypt_only: Vec::new(), since: SystemTime::now(), created: None }
+    }
+
+    /// Adds a key that only opens, unless the ring has it: rotating leaves a key in two places for a while.
+    pub fn add_decrypt_only(&mut self, key: CacheEncryptionKey) {
+        if self.find(key.id()).is_none() {
+            self.decrypt_only.push(key);
+        }
     }
 
     /// All keys, the primary one first.

@@ -59,11 +59,7 @@ fn read(primary: &str, old: Option<&str>) -> Result<KeyRing, KeyError> {
         return Err(KeyError::Format { source_name: OLD_KEYS.to_owned(), expected });
     }
     for text in old {
-        let key = parse_key(text, OLD_KEYS)?;
-        // The same key twice is no error: rotating leaves it in both for a while.
-        if ring.find(key.id()).is_none() {
-            ring.decrypt_only.push(key);
-        }
+        ring.add_decrypt_only(parse_key(text, OLD_KEYS)?);
     }
     Ok(ring)
 }

@@ -37,6 +37,19 @@ pub fn parse_key(text: &str, source_name: &str) -> Result<CacheEncryptionKey, Ke
     })
 }
 
+/// Makes a random key and writes it as [`parse_key`] reads it: standard base64, 44 characters. Fails where the system gives no
+/// random bytes.
+pub fn generate() -> Result<Zeroizing<String>, KeyError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|error| KeyError::Unavailable {
+        source_name: "the system's random bytes".to_owned(),
+        reason: error.to_string(),
+    })?;
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST));
+    base64::engine::general_purpose::STANDARD.encode_string(*bytes, &mut text);
+    Ok(text)
+}
+
 fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if text.len() > LONGEST {
         return None;
@@ -110,6 +123,13 @@ mod tests {
             assert!(error.contains("DG_CACHE_ENCRYPTION_KEY") && error.contains("32 bytes in base64"), "{error}");
             assert!(text.trim().is_empty() || !error.contains(text.trim()), "{error}");
         }
+    }
+
+    #[test]
+    fn a_generated_key_is_read_and_is_no_other() {
+        let (one, other) = (generate().expect("random"), generate().expect("random"));
+        assert_eq!((one.len(), other.len()), (44, 44));
+        assert_ne!(parse_key(&one, "KEY").expect("a key").id(), parse_key(&other, "KEY").expect("a key").id());
     }
 
     fn hex_of(bytes: [u8; 32]) -> String {

@@ -1,14 +1,17 @@
-//! Conformance suites, fault and counting stores, and an S3 server in the process.
+//! Conformance suites, fault and counting stores, and servers of S3 and Secrets Manager in the process.
 
 pub mod cache_conformance;
 pub mod codec_conformance;
 pub mod conformance;
 pub mod counting_store;
 pub mod fault_store;
+mod loopback;
 pub mod map_cache;
 pub mod s3_server;
+pub mod secrets_manager_server;
 
 pub use counting_store::{CountingStore, Counts, Outcome, Request};
 pub use fault_store::{Fault, FaultStore};
 pub use map_cache::MapCache;
 pub use s3_server::S3Server;
+pub use secrets_manager_server::SecretsServer;

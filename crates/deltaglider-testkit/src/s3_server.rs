@@ -10,17 +10,12 @@ mod wire;
 
 use std::collections::HashSet;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deltaglider_core::store::memory::MemoryStore;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
-use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
 
 use backend::Backend;
 pub use backend::Limits;
@@ -28,6 +23,8 @@ pub use conditions::{Conditions, Honour};
 pub use fault::ServerFault;
 pub use log::{LoggedRequest, RequestLog};
 use wire::Front;
+
+use crate::loopback::Loopback;
 
 /// The access key that the server knows.
 pub const ACCESS_KEY: &str = "AKIATESTKIT";
@@ -37,11 +34,10 @@ pub const SECRET_KEY: &str = "secret-of-the-testkit";
 /// A running server; ends when it is dropped.
 #[derive(Debug)]
 pub struct S3Server {
-    address: SocketAddr,
+    loopback: Loopback,
     backend: Backend,
     front: Front,
     public: Arc<Mutex<HashSet<String>>>,
-    acceptor: JoinHandle<()>,
 }
 
 impl S3Server {
@@ -58,16 +54,14 @@ impl S3Server {
         builder.set_auth(Keys);
         builder.set_access(Access { public: Arc::clone(&public) });
         let front = Front::new(builder.build());
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let acceptor = tokio::spawn(accept(listener, front.clone()));
-        Ok(Self { address, backend, front, public, acceptor })
+        let loopback = Loopback::serve(front.clone()).await?;
+        Ok(Self { loopback, backend, front, public })
     }
 
     /// Its URL.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.loopback.endpoint()
     }
 
     /// The access key that it knows.
@@ -132,28 +126,6 @@ impl S3Server {
     #[must_use]
     pub fn uploads(&self) -> Vec<String> {
         self.backend.uploads()
-    }
-}
-
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        self.acceptor.abort();
-    }
-}
-
-/// Serves connections until it is aborted, and they with it.
-async fn accept(listener: TcpListener, front: Front) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { return };
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), front.clone());
-                // A connection that a fault cut ends in an error, as it was meant to.
-                connections.spawn(async move { drop(connection.await) });
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 

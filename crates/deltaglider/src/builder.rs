@@ -98,6 +98,19 @@ impl ClientBuilder {
         self
     }
 
+    /// A file with the keys of the cache, the one in force in its first line; it is read again when it changes.
+    pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.cache.keys = KeySource::File(path.into());
+        self
+    }
+
+    /// A secret of AWS Secrets Manager with the keys of the cache; it is read again from time to time.
+    #[cfg(feature = "secrets-manager")]
+    pub fn key_secret(mut self, settings: crate::config::SecretsManagerSettings) -> Self {
+        self.config.cache.keys = KeySource::SecretsManager(settings);
+        self
+    }
+
     /// A delta larger than this share of its target is not kept; between 0 and 1, 0.5 by default.
     pub fn max_ratio(mut self, ratio: f64) -> Self {
         self.config.policy.max_ratio = ratio;

@@ -62,7 +62,7 @@ impl Client {
             return Err(ConfigError::Setting(format!("the ratio {ratio} is not between 0 and 1")).into());
         }
         let s3 = compose::s3(&config.s3)?;
-        let cache = Arc::new(SharedCache::new(config.cache.clone()));
+        let cache = Arc::new(SharedCache::new(config.cache.clone(), compose::keys(&config)));
         let inner = Inner { config, cache, s3, remote: OnceLock::new(), local: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }

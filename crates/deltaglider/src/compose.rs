@@ -10,7 +10,9 @@ use deltaglider_core::keys::{KeyProvider, Lifetime};
 use deltaglider_core::scratch::ScratchSpace;
 use deltaglider_core::store::ObjectStore;
 use deltaglider_core::store::local::LocalStore;
-use deltaglider_keys::EphemeralKeys;
+use deltaglider_keys::{EphemeralKeys, FileKeys};
+#[cfg(feature = "secrets-manager")]
+use deltaglider_keys::{SecretsManagerKeys, SecretsManagerSettings};
 use deltaglider_s3::S3Store;
 
 use crate::config::{CacheBackend, CacheSettings, Config, KeySource, S3Settings};
@@ -74,11 +76,75 @@ pub(crate) fn local_bucket(path: &Path) -> Result<(LocalStore, String), Error> {
     }
 }
 
+/// The keys of a client, from one source for as long as it lives.
+#[derive(Clone, Debug)]
+pub(crate) enum Keys {
+    /// Made when the cache is opened.
+    Ephemeral,
+    /// Keys that outlive the client, unless a provider of the caller's says otherwise.
+    Provider(Arc<dyn KeyProvider>),
+    /// Keys that can be rotated.
+    #[cfg(feature = "secrets-manager")]
+    SecretsManager(Arc<SecretsManagerKeys>),
+}
+
+impl Keys {
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        self.provider().map_or(Lifetime::Ephemeral, |keys| keys.lifetime())
+    }
+
+    /// The provider; none where it is made with the cache.
+    pub(crate) fn provider(&self) -> Option<Arc<dyn KeyProvider>> {
+        match self {
+            Self::Ephemeral => None,
+            Self::Provider(keys) => Some(Arc::clone(keys)),
+            #[cfg(feature = "secrets-manager")]
+            Self::SecretsManager(keys) => Some(Arc::clone(keys) as Arc<dyn KeyProvider>),
+        }
+    }
+}
+
+/// Reads nothing and makes no request; that comes when keys are first needed.
+pub(crate) fn keys(config: &Config) -> Keys {
+    match &config.cache.keys {
+        KeySource::Ephemeral => Keys::Ephemeral,
+        KeySource::Environment(keys) => Keys::Provider(Arc::new(keys.clone())),
+        KeySource::File(path) => Keys::Provider(Arc::new(FileKeys::new(path))),
+        KeySource::Provider(keys) => Keys::Provider(Arc::clone(keys)),
+        #[cfg(feature = "secrets-manager")]
+        KeySource::SecretsManager(settings) => {
+            Keys::SecretsManager(Arc::new(SecretsManagerKeys::new(as_for_s3(settings, &config.s3))))
+        }
+    }
+}
+
+/// Whoever says how S3 is reached means all of AWS, but for the endpoint, which is one service's.
+#[cfg(feature = "secrets-manager")]
+fn as_for_s3(settings: &SecretsManagerSettings, s3: &S3Settings) -> SecretsManagerSettings {
+    let mut settings = settings.clone();
+    // An ARN names its region by itself.
+    if !settings.secret_id.starts_with("arn:") {
+        settings.region = settings.region.or_else(|| s3.region.clone());
+    }
+    if s3.max_attempts != S3Settings::default().max_attempts {
+        settings.max_attempts = settings.max_attempts.or(Some(s3.max_attempts));
+    }
+    settings.ca_bundle = settings.ca_bundle.or_else(|| s3.ca_bundle.clone());
+    if settings.profile.is_none() && !settings.has_credentials() {
+        settings.profile.clone_from(&s3.profile);
+        if let Some(credentials) = &s3.credentials {
+            let (id, secret, token) = credentials.parts();
+            settings = settings.with_credentials(id, secret, token);
+        }
+    }
+    settings
+}
+
 /// Opens the cache that the settings ask for.
-pub(crate) async fn cache(settings: &CacheSettings) -> Result<Arc<dyn ReferenceCache>, CacheError> {
-    let keys: Arc<dyn KeyProvider> = match &settings.keys {
-        KeySource::Ephemeral => Arc::new(EphemeralKeys::new()?),
-        KeySource::Provider(keys) => Arc::clone(keys),
+pub(crate) async fn cache(settings: &CacheSettings, keys: &Keys) -> Result<Arc<dyn ReferenceCache>, CacheError> {
+    let keys = match keys.provider() {
+        Some(keys) => keys,
+        None => Arc::new(EphemeralKeys::new()?),
     };
     match settings.backend {
         CacheBackend::Memory => {

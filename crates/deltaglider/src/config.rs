@@ -10,6 +10,9 @@ use deltaglider_core::engine::Limits;
 use deltaglider_core::keys::KeyProvider;
 use deltaglider_core::policy::Policy;
 use deltaglider_core::store::{BucketStore, ObjectStore};
+use deltaglider_keys::EnvironmentKeys;
+#[cfg(feature = "secrets-manager")]
+pub use deltaglider_keys::SecretsManagerSettings;
 pub use deltaglider_s3::AddressingStyle;
 
 /// What a [`Client`](crate::Client) is made of.
@@ -196,6 +199,14 @@ pub enum KeySource {
     /// A random key of the client's own, which dies with it, and the cache with the key.
     #[default]
     Ephemeral,
+    /// Keys that the environment held when the settings were made.
+    Environment(EnvironmentKeys),
+    /// The file with the keys, the one in force in its first line; read again when it changes.
+    File(PathBuf),
+    /// The secret with the keys; read again from time to time. Where these settings do not say how it is reached, those of S3
+    /// do, but for the endpoint.
+    #[cfg(feature = "secrets-manager")]
+    SecretsManager(SecretsManagerSettings),
     /// Keys from elsewhere. Clients with the same persistent key and the same directory share one cache.
     Provider(Arc<dyn KeyProvider>),
 }

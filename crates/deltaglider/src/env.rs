@@ -9,7 +9,6 @@ mod value;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use deltaglider_core::policy::may_be_delta;
@@ -42,6 +41,8 @@ pub const CACHE_ENCRYPTION_KEYS_OLD: &str = deltaglider_keys::environment::OLD_K
 pub const CACHE_ENCRYPTION_SECRET_ID: &str = "DG_CACHE_ENCRYPTION_SECRET_ID";
 /// File with the key of the cache.
 pub const CACHE_ENCRYPTION_KEY_FILE: &str = "DG_CACHE_ENCRYPTION_KEY_FILE";
+/// Seconds between two readings of the keys in Secrets Manager.
+pub const CACHE_KEY_REFRESH_SECS: &str = "DG_CACHE_KEY_REFRESH_SECS";
 /// Largest share of a target that its delta may take.
 pub const MAX_RATIO: &str = "DG_MAX_RATIO";
 /// Names that become deltas, out of those that may.
@@ -72,7 +73,8 @@ const MIB: u64 = 1 << 20;
 impl Config {
     /// The settings that the environment asks for; defaults for the rest. Reads no file and makes no request.
     ///
-    /// With [`CACHE_ENCRYPTION_KEY`] the cache is kept and shared; without, it dies with the client.
+    /// With [`CACHE_ENCRYPTION_KEY`], [`CACHE_ENCRYPTION_KEY_FILE`] or [`CACHE_ENCRYPTION_SECRET_ID`], which exclude one another, the
+    /// cache is kept and shared; without, it dies with the client.
     ///
     /// # Errors
     /// [`ConfigError`] names the variable, its value unless it is secret, and what is expected.
@@ -130,23 +132,45 @@ fn read_cache(values: &Values<'_>, config: &mut Config) -> Result<(), ConfigErro
 
 /// A key that is named but cannot be read must not be taken for none: the cache would lose what it is meant to keep.
 fn read_keys(values: &Values<'_>) -> Result<KeySource, ConfigError> {
-    for name in [CACHE_ENCRYPTION_SECRET_ID, CACHE_ENCRYPTION_KEY_FILE] {
-        if values.is_set(name) {
-            let reason = "this build reads keys from DG_CACHE_ENCRYPTION_KEY alone; put the key there";
-            return Err(ConfigError::Unusable { name, reason });
-        }
+    let sources = [CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEY_FILE, CACHE_ENCRYPTION_SECRET_ID];
+    let mut named = sources.into_iter().filter(|name| values.is_set(name));
+    if let (Some(first), Some(second)) = (named.next(), named.next()) {
+        return Err(ConfigError::Exclusive { first, second });
     }
+    let refresh = values.positive(CACHE_KEY_REFRESH_SECS, 1)?.map(Duration::from_secs);
     let old = values.secret(CACHE_ENCRYPTION_KEYS_OLD)?;
-    let Some(primary) = values.secret(CACHE_ENCRYPTION_KEY)? else {
-        if old.is_some() {
-            let reason = "old keys are of use only beside DG_CACHE_ENCRYPTION_KEY, which is not set";
-            return Err(ConfigError::Unusable { name: CACHE_ENCRYPTION_KEYS_OLD, reason });
-        }
-        return Ok(KeySource::Ephemeral);
-    };
-    let keys = EnvironmentKeys::from_values(&primary, old.as_ref().map(|old| old.as_str()))
-        .map_err(|error| ConfigError::Key(error.to_string()))?;
-    Ok(KeySource::Provider(Arc::new(keys)))
+    if let Some(primary) = values.secret(CACHE_ENCRYPTION_KEY)? {
+        let keys = EnvironmentKeys::from_values(&primary, old.as_ref().map(|old| old.as_str()));
+        return keys.map(KeySource::Environment).map_err(|error| ConfigError::Key(error.to_string()));
+    }
+    if old.is_some() {
+        let reason = "old keys are of use only beside DG_CACHE_ENCRYPTION_KEY, which is not set; a file holds its own, in \
+                      further lines, and a secret its earlier versions";
+        return Err(ConfigError::Unusable { name: CACHE_ENCRYPTION_KEYS_OLD, reason });
+    }
+    if let Some(path) = values.path(CACHE_ENCRYPTION_KEY_FILE) {
+        return Ok(KeySource::File(path));
+    }
+    match values.text(CACHE_ENCRYPTION_SECRET_ID, "the name or the ARN of a secret")? {
+        Some(secret_id) => read_secret(secret_id, refresh),
+        None => Ok(KeySource::Ephemeral),
+    }
+}
+
+#[cfg(feature = "secrets-manager")]
+fn read_secret(secret_id: String, refresh: Option<Duration>) -> Result<KeySource, ConfigError> {
+    let mut settings = crate::config::SecretsManagerSettings::of(secret_id);
+    if let Some(refresh) = refresh {
+        settings.refresh = refresh;
+    }
+    Ok(KeySource::SecretsManager(settings))
+}
+
+#[cfg(not(feature = "secrets-manager"))]
+fn read_secret(_secret_id: String, _refresh: Option<Duration>) -> Result<KeySource, ConfigError> {
+    let reason =
+        "this build has no Secrets Manager; build with the feature `secrets-manager`, or use DG_CACHE_ENCRYPTION_KEY";
+    Err(ConfigError::Unusable { name: CACHE_ENCRYPTION_SECRET_ID, reason })
 }
 
 fn read_extensions(values: &Values<'_>) -> Result<Option<Vec<String>>, ConfigError> {
@@ -321,13 +345,12 @@ mod tests {
     #[test]
     fn a_secret_is_never_shown() {
         let good = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
-        assert!(matches!(read(&[(CACHE_ENCRYPTION_KEY, good)]).expect("a key").cache.keys, KeySource::Provider(_)));
+        assert!(matches!(read(&[(CACHE_ENCRYPTION_KEY, good)]).expect("a key").cache.keys, KeySource::Environment(_)));
         for variables in [
             &[(CACHE_ENCRYPTION_KEY, "secret-word")][..],
             &[(CACHE_ENCRYPTION_KEY, good), (CACHE_ENCRYPTION_KEYS_OLD, "secret-word")],
             &[(CACHE_ENCRYPTION_KEYS_OLD, "secret-word")],
-            &[(CACHE_ENCRYPTION_SECRET_ID, "secret-word")],
-            &[(CACHE_ENCRYPTION_KEY_FILE, "secret-word")],
+            &[(CACHE_ENCRYPTION_KEY_FILE, "/key"), (CACHE_ENCRYPTION_KEYS_OLD, "secret-word")],
         ] {
             let error = read(variables).expect_err("refused");
             let name = variables[variables.len() - 1].0;
@@ -336,6 +359,36 @@ mod tests {
         }
         let config = read(&[(CACHE_ENCRYPTION_KEY, good)]).expect("a key");
         assert!(!format!("{config:?}").contains("q6ur"));
+    }
+
+    #[test]
+    fn the_sources_of_the_key_exclude_one_another() {
+        let set = [
+            (CACHE_ENCRYPTION_KEY, "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="),
+            (CACHE_ENCRYPTION_KEY_FILE, "/run/secrets/key"),
+            (CACHE_ENCRYPTION_SECRET_ID, "deltaglider/key"),
+        ];
+        for (first, second) in [(0, 1), (0, 2), (1, 2)] {
+            let error = read(&[set[first], set[second]]).expect_err("refused").to_string();
+            assert!(error.contains(set[first].0) && error.contains(set[second].0), "{error}");
+            assert!(error.contains("unset the other") && !error.contains(set[0].1), "{error}");
+        }
+        let config = read(&[set[1]]).expect("a file");
+        assert!(matches!(&config.cache.keys, KeySource::File(path) if path == std::path::Path::new(set[1].1)));
+    }
+
+    #[cfg(feature = "secrets-manager")]
+    #[test]
+    fn a_secret_is_named_and_read_again_as_often_as_is_said() {
+        let secret = |variables: &[(&str, &str)]| match read(variables).expect("read").cache.keys {
+            KeySource::SecretsManager(settings) => (settings.secret_id, settings.refresh.as_secs()),
+            other => panic!("{other:?}"),
+        };
+        let id = (CACHE_ENCRYPTION_SECRET_ID, " deltaglider/key ");
+        assert_eq!(secret(&[id]), ("deltaglider/key".to_owned(), 300));
+        assert_eq!(secret(&[id, (CACHE_KEY_REFRESH_SECS, "60")]).1, 60);
+        let error = read(&[id, (CACHE_KEY_REFRESH_SECS, "0")]).expect_err("refused").to_string();
+        assert!(error.contains(CACHE_KEY_REFRESH_SECS), "{error}");
     }
 
     #[test]

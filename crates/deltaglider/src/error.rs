@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use deltaglider_core::Error as EngineError;
 use deltaglider_core::cache::CacheError;
+use deltaglider_core::keys::KeyError;
 use deltaglider_core::location::ParseUrlError;
 use deltaglider_core::store::{StoreError, StoreErrorKind};
+use deltaglider_keys::rotation::RotationError;
 
 /// An error of the client.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,12 @@ pub enum Error {
     /// What was read cannot be written to where the caller wants it.
     #[error("the content cannot be written")]
     Write(#[source] io::Error),
+    /// A key of the cache is not to be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A rotation of keys does not go on. It can be resumed or aborted from where it stands.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
     /// The engine, the store below it or the cache failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -70,6 +78,16 @@ pub enum ConfigError {
     /// The value of a variable that holds a secret cannot be used.
     #[error("{0}")]
     Key(String),
+    /// Two variables are set that exclude one another.
+    #[error(
+        "{first} and {second} are both set, and each names where the cache's key comes from; keep the one that is meant and unset the other"
+    )]
+    Exclusive {
+        /// One of them.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
     /// A variable is set that would go unheard, and that must not.
     #[error("{name} is set, but {reason}")]
     Unusable {
@@ -135,7 +153,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::Usage(_) | Self::Url(_) => ErrorKind::Usage,
-            Self::Config(_) => ErrorKind::Config,
+            Self::Config(_) | Self::Key(_) | Self::Rotation(RotationError::Vault(_)) => ErrorKind::Config,
+            Self::Rotation(RotationError::Canary { .. }) => ErrorKind::Integrity,
+            Self::Rotation(_) => ErrorKind::Conflict,
             Self::NoLocalStore { .. } => ErrorKind::NoSuchBucket,
             Self::Local { .. } | Self::Write(_) => ErrorKind::Local,
             Self::Engine(error) => engine_kind(error),

@@ -58,7 +58,14 @@
 //!
 //! A [`Client`] is cheap to make and cheap to clone: nothing is read, opened or asked before it is needed. How many requests an
 //! operation takes stands with it. A cache with an ephemeral key, the default, is gone when the last clone is dropped; with a
-//! key in `DG_CACHE_ENCRYPTION_KEY`, or a [`key_provider`](ClientBuilder::key_provider), it is kept and shared among processes.
+//! key in `DG_CACHE_ENCRYPTION_KEY`, a file or AWS Secrets Manager, or a [`key_provider`](ClientBuilder::key_provider), it is kept and
+//! shared among processes.
+//!
+//! # Features
+//!
+//! | feature | by default | what it brings |
+//! |---|---|---|
+//! | `secrets-manager` | yes | keys of the cache from AWS Secrets Manager, and their rotation (`rotation`): `aws-sdk-secretsmanager` |
 
 pub mod batch;
 pub mod body;
@@ -71,9 +78,12 @@ pub mod config;
 pub mod content;
 pub mod env;
 pub mod error;
+pub mod keys;
 pub mod listing;
 pub mod object;
 pub mod place;
+#[cfg(feature = "secrets-manager")]
+pub mod rotation;
 mod shared_cache;
 pub mod transfer;
 

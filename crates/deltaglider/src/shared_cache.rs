@@ -12,24 +12,30 @@ use deltaglider_core::cache::{
 use deltaglider_core::keys::{KeyId, Lifetime};
 use tokio::sync::OnceCell;
 
-use crate::compose;
-use crate::config::{CacheBackend, CacheSettings, KeySource};
+use crate::compose::{self, Keys};
+use crate::config::{CacheBackend, CacheSettings};
 
 /// A cache that all engines of a client share.
 pub(crate) struct SharedCache {
     settings: CacheSettings,
+    keys: Keys,
     opened: OnceCell<Arc<dyn ReferenceCache>>,
     closed: AtomicBool,
 }
 
 impl SharedCache {
     /// Opens nothing.
-    pub(crate) fn new(settings: CacheSettings) -> Self {
-        Self { settings, opened: OnceCell::new(), closed: AtomicBool::new(false) }
+    pub(crate) fn new(settings: CacheSettings, keys: Keys) -> Self {
+        Self { settings, keys, opened: OnceCell::new(), closed: AtomicBool::new(false) }
+    }
+
+    /// The keys that its entries are sealed under.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     async fn open(&self) -> Result<&Arc<dyn ReferenceCache>, CacheError> {
-        let cache = self.opened.get_or_try_init(|| compose::cache(&self.settings)).await?;
+        let cache = self.opened.get_or_try_init(|| compose::cache(&self.settings, &self.keys)).await?;
         if self.closed.load(Ordering::Acquire) {
             // Closed while it was opened: nothing of it may stay.
             cache.close().await?;
@@ -43,10 +49,7 @@ impl SharedCache {
         if self.closed.load(Ordering::Acquire) {
             return Err(CacheError::Closed);
         }
-        let outlives = match &self.settings.keys {
-            KeySource::Ephemeral => false,
-            KeySource::Provider(keys) => keys.lifetime() == Lifetime::Persistent,
-        };
+        let outlives = self.keys.lifetime() == Lifetime::Persistent;
         if self.opened.get().is_none() && !(outlives && self.settings.backend == CacheBackend::Filesystem) {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Directories of a test, removed with it.
 pub struct Bench {
@@ -21,6 +21,15 @@ pub struct Run {
 }
 
 impl Run {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            bytes: output.stdout,
+        }
+    }
+
     /// The lines of standard output.
     pub fn lines(&self) -> Vec<String> {
         self.out.lines().map(str::to_owned).collect()
@@ -101,18 +110,19 @@ impl Bench {
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-            bytes: output.stdout,
-        }
+        Run::of(output)
     }
 
     /// Starts the binary.
     pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// The binary, before it is started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let store = self.store();
-        Command::new(env!("CARGO_BIN_EXE_deltaglider"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deltaglider"));
+        command
             .args(arguments.iter().map(|argument| argument.replace("STORE", &store)))
             .current_dir(self.outside("w"))
             .env_clear()
@@ -123,9 +133,8 @@ impl Bench {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Changes a byte in the middle of every large file of the store: the references.

@@ -4,5 +4,7 @@
 
 mod bench;
 mod file_store;
+mod keys;
+mod rotation;
 mod s3;
 mod signals;

@@ -1,9 +1,10 @@
 //! The table of all variables, from which their reference page is made.
 
 use super::{
-    AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, CACHE_BACKEND, CACHE_DIR, CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEYS_OLD,
-    CACHE_MAX_SIZE_MB, CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, DELTA_EXTENSIONS, DELTA_JOBS, JOBS,
-    JSON, LOG, LOG_LEVEL, MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
+    AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, CACHE_BACKEND, CACHE_DIR, CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEY_FILE,
+    CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID, CACHE_KEY_REFRESH_SECS, CACHE_MAX_SIZE_MB,
+    CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, DELTA_EXTENSIONS, DELTA_JOBS, JOBS, JSON, LOG, LOG_LEVEL,
+    MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
 };
 
 /// A variable of the environment.
@@ -30,7 +31,7 @@ pub enum Reader {
     Library,
     /// The command line: [`FrontEnd::from_env`](super::FrontEnd::from_env).
     CommandLine,
-    /// The SDK of AWS, with the first request to S3.
+    /// The SDK of AWS, with the first request.
     Sdk,
 }
 
@@ -76,6 +77,21 @@ pub const VARIABLES: &[Variable] = &[
         "Keys that only open what is cached, while they are replaced: at most 8, separated by commas.",
         "none",
     ),
+    library(
+        CACHE_ENCRYPTION_KEY_FILE,
+        "File with the persistent key of the cache in its first line, and up to 8 keys that only open below it. It is read again when it changes.",
+        "none",
+    ),
+    library(
+        CACHE_ENCRYPTION_SECRET_ID,
+        "Name or ARN of the secret in AWS Secrets Manager with the persistent key of the cache, such as `deltaglider/cache-encryption-key`: JSON with the field `encryption_key`, or the key alone.",
+        "none",
+    ),
+    library(
+        CACHE_KEY_REFRESH_SECS,
+        "Seconds between two readings of the secret, from 1; each time a fifth sooner or later.",
+        "300",
+    ),
     library(MAX_RATIO, "Largest share of a target that its delta may take, between 0 and 1.", "0.5"),
     library(
         DELTA_EXTENSIONS,
@@ -99,6 +115,7 @@ pub const VARIABLES: &[Variable] = &[
     sdk("AWS_REGION", "Region that requests are signed for.", "the profile's, else the instance's, else us-east-1"),
     sdk("AWS_DEFAULT_REGION", "The same, where AWS_REGION is not set.", "as AWS_REGION"),
     sdk("AWS_ENDPOINT_URL_S3", "Another server than AWS for S3.", "AWS_ENDPOINT_URL"),
+    sdk("AWS_ENDPOINT_URL_SECRETS_MANAGER", "Another server than AWS for the secret with the key.", "AWS_ENDPOINT_URL"),
     sdk("AWS_ENDPOINT_URL", "Another server than AWS.", "the profile's, else AWS"),
     sdk("AWS_ACCESS_KEY_ID", "Access key.", "the profile's, else those of its role"),
     Variable {
@@ -136,9 +153,7 @@ mod tests {
         };
         Config::from_variables(note).expect("read");
         super::super::FrontEnd::from_variables(note).expect("read");
-        // They are looked at to be refused.
-        let refused = [super::super::CACHE_ENCRYPTION_SECRET_ID, super::super::CACHE_ENCRYPTION_KEY_FILE];
-        let asked: BTreeSet<_> = asked.take().into_iter().filter(|name| !refused.contains(&name.as_str())).collect();
+        let asked = asked.take();
         let table: Vec<_> = VARIABLES.iter().filter(|variable| variable.reader != Reader::Sdk).collect();
         assert_eq!(asked, table.iter().map(|variable| variable.name.to_owned()).collect());
         assert_eq!(asked.len(), table.len(), "no name stands twice");

@@ -3,6 +3,8 @@
 mod bodies;
 mod caching;
 mod fixture;
+#[cfg(feature = "secrets-manager")]
+mod keys;
 mod listing;
 mod objects;
 mod promises;
