@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deltaglider_core::engine::Limits;
-use deltaglider_core::keys::KeyProvider;
+use deltaglider_core::keys::{KeyProvider, Lifetime};
 use deltaglider_core::policy::Policy;
 use deltaglider_core::store::{BucketStore, ObjectStore};
 pub use deltaglider_s3::AddressingStyle;
@@ -198,4 +198,15 @@ pub enum KeySource {
     Ephemeral,
     /// Keys from elsewhere. Clients with the same persistent key and the same directory share one cache.
     Provider(Arc<dyn KeyProvider>),
+}
+
+impl KeySource {
+    /// Where keys that outlive the client come from, in words, such as the name of a variable; `None` for those that die with it.
+    #[must_use]
+    pub fn persistent(&self) -> Option<String> {
+        match self {
+            Self::Ephemeral => None,
+            Self::Provider(keys) => (keys.lifetime() == Lifetime::Persistent).then(|| keys.source()),
+        }
+    }
 }

@@ -9,11 +9,12 @@ use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::{
     CacheError, CacheKey, CacheStats, Freed, Lookup, PrunePolicy, ReferenceCache, Rewrapped,
 };
-use deltaglider_core::keys::{KeyId, Lifetime};
+use deltaglider_core::keys::KeyId;
 use tokio::sync::OnceCell;
 
 use crate::compose;
-use crate::config::{CacheBackend, CacheSettings, KeySource};
+use crate::config::{CacheBackend, CacheSettings};
+use crate::telemetry;
 
 /// A cache that all engines of a client share.
 pub(crate) struct SharedCache {
@@ -43,10 +44,7 @@ impl SharedCache {
         if self.closed.load(Ordering::Acquire) {
             return Err(CacheError::Closed);
         }
-        let outlives = match &self.settings.keys {
-            KeySource::Ephemeral => false,
-            KeySource::Provider(keys) => keys.lifetime() == Lifetime::Persistent,
-        };
+        let outlives = self.settings.keys.persistent().is_some();
         if self.opened.get().is_none() && !(outlives && self.settings.backend == CacheBackend::Filesystem) {
             return Ok(None);
         }
@@ -55,10 +53,16 @@ impl SharedCache {
 
     /// What the cache did and holds; a persistent one is opened for it.
     pub(crate) async fn stats_opened(&self) -> Result<CacheStats, CacheError> {
-        let Some(cache) = self.held().await? else { return Ok(self.stats()) };
-        let cache = Arc::clone(cache);
-        // It reads directories.
-        tokio::task::spawn_blocking(move || cache.stats()).await.map_err(|error| std::io::Error::other(error).into())
+        let stats = match self.held().await? {
+            None => self.stats(),
+            Some(cache) => {
+                let cache = Arc::clone(cache);
+                // It reads directories.
+                tokio::task::spawn_blocking(move || cache.stats()).await.map_err(std::io::Error::other)?
+            }
+        };
+        telemetry::holds(&stats);
+        Ok(stats)
     }
 }
 
