@@ -1,5 +1,6 @@
 //! The command line: verbs, and the options that all of them share.
 
+pub(crate) mod cache;
 pub(crate) mod cp;
 pub(crate) mod filters;
 pub(crate) mod global;
@@ -58,6 +59,8 @@ pub(crate) enum Verb {
     Mb(mb::MbArgs),
     /// Removes an empty bucket, or with --force one that holds objects.
     Rb(rb::RbArgs),
+    /// Looks at the cache of references, and removes them.
+    Cache(cache::CacheArgs),
     /// Says which version this is.
     Version(version::VersionArgs),
 }

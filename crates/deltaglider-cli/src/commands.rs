@@ -1,5 +1,6 @@
 //! One command a file.
 
+mod cache;
 mod cp;
 mod ls;
 mod mb;
@@ -21,6 +22,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,
         Verb::Rb(args) => rb::run(&args, context).await,
+        Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
     }
 }
@@ -33,6 +35,7 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Rm(_) => "rm",
         Verb::Mb(_) => "mb",
         Verb::Rb(_) => "rb",
+        Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",
     }
 }
