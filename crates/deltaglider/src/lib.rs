@@ -99,6 +99,8 @@ pub mod error;
 pub mod listing;
 pub mod maintenance;
 pub mod object;
+#[cfg(doctest)]
+mod pages;
 pub mod place;
 mod shared_cache;
 mod telemetry;
