@@ -184,6 +184,7 @@ impl<R: Readings> Round<R> {
         if clear {
             report.freed = cache.clear().await?;
             report.reasons = vec![Reason::Interval];
+            // The gauges show it.
             return cache.stats_opened().await.map(drop);
         }
         let stats = cache.stats_opened().await?;
@@ -202,6 +203,7 @@ impl<R: Readings> Round<R> {
         if let Some(max_bytes) = pruning.down_to {
             report.freed = cache.prune(&PrunePolicy { max_bytes: Some(max_bytes), max_idle: None }).await?;
             report.reasons = pruning.reasons;
+            // The gauges show it.
             cache.stats_opened().await?;
         }
         if self.policy.rewrap {

@@ -91,7 +91,7 @@ impl CacheStatus {
             }
         }
         if let Some(age) = self.age(stats.oldest_use) {
-            text.push_str(&format!("\n  used longest ago: {age}"));
+            text.push_str(&format!("\n  least recently used {age} ago"));
         }
         text
     }
@@ -254,7 +254,7 @@ mod tests {
             status.text(),
             "/home/u/.cache/deltaglider  3 references, 246.1 MiB of 10.0 GiB (2%), \
              encrypted (key 5f5f5f5f from DG_CACHE_ENCRYPTION_KEY, 12 days old), 91.4% hits\n  \
-             used longest ago: 2 hours"
+             least recently used 2 hours ago"
         );
     }
 

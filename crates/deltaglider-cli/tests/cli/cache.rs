@@ -73,7 +73,7 @@ fn status_of_a_cache_that_is_kept() {
     let short = &KEY_ID[..8];
     let expected = format!(
         "{path}  2 references, {kib} of 10.0 GiB (0%), encrypted (key {short} from DG_CACHE_ENCRYPTION_KEY)\n  \
-         used longest ago: "
+         least recently used "
     );
     assert_eq!(run.out.get(..expected.len()), Some(expected.as_str()), "{}", run.out);
     assert_eq!(run.lines().len(), 2);
