@@ -82,13 +82,13 @@ impl<S: EntryStore> EncryptedCache<S> {
     }
 
     fn hit(&self, found: Arc<dyn RandomAccess>, waited: bool) -> Lookup {
-        self.inner.counts.hits.fetch_add(1, Relaxed);
-        self.inner.counts.coalesced.fetch_add(u64::from(waited), Relaxed);
+        self.inner.counts.hits.add(1);
+        self.inner.counts.coalesced.add(u64::from(waited));
         Lookup::Hit(found)
     }
 
     fn miss(&self, claim: Claim) -> Lookup {
-        self.inner.counts.misses.fetch_add(1, Relaxed);
+        self.inner.counts.misses.add(1);
         Lookup::Miss(claim)
     }
 
@@ -141,7 +141,7 @@ impl<S: EntryStore> EncryptedCache<S> {
         if !unknown {
             return false;
         }
-        self.inner.counts.unknown_keys.fetch_add(1, Relaxed);
+        self.inner.counts.unknown_keys.add(1);
         self.keys.refresh().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the keys of the cache could not be read again");
             false
@@ -224,7 +224,7 @@ impl<S: EntryStore> ReferenceCache for EncryptedCache<S> {
         // Whoever waits for this entry waits in vain.
         self.flights.give_up(entry);
         if matches!(error, None | Some(CacheError::NoSpace | CacheError::Io(_) | CacheError::TooLarge { .. })) {
-            self.inner.counts.bypasses.fetch_add(1, Relaxed);
+            self.inner.counts.bypasses.add(1);
         }
         match error {
             None => Ok(content),

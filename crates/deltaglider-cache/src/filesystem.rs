@@ -8,8 +8,6 @@ mod orphans;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,6 +19,7 @@ use deltaglider_core::random_access::FileAccess;
 use self::layout::{Layout, Root};
 use self::locks::Stripes;
 use crate::budget::Bounds;
+use crate::counts::Evicted;
 use crate::directory::{absent, status_of_file};
 use crate::encrypted::{EncryptedCache, PATIENCE};
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
@@ -91,13 +90,6 @@ struct Room {
     reserved: u64,
 }
 
-#[derive(Debug, Default)]
-struct Evicted {
-    budget: AtomicU64,
-    space: AtomicU64,
-    age: AtomicU64,
-}
-
 impl FilesystemEntries {
     /// Opens a store; blocks.
     pub fn open(config: FilesystemConfig, lifetime: Lifetime) -> Result<Self, CacheError> {
@@ -160,7 +152,7 @@ impl EntryStore for FilesystemEntries {
             && *idle >= ttl
         {
             if let Some(bytes) = layout.remove(name, Some(&header))? {
-                self.evicted.age.fetch_add(1, Relaxed);
+                self.evicted.age.add(1);
                 self.room().freed(bytes);
             }
             return Ok(None);
@@ -244,9 +236,9 @@ impl EntryStore for FilesystemEntries {
 
     fn usage(&self) -> io::Result<Usage> {
         let mut usage = Usage {
-            evicted_for_budget: self.evicted.budget.load(Relaxed),
-            evicted_for_space: self.evicted.space.load(Relaxed),
-            evicted_for_age: self.evicted.age.load(Relaxed),
+            evicted_for_budget: self.evicted.budget.get(),
+            evicted_for_space: self.evicted.space.get(),
+            evicted_for_age: self.evicted.age.get(),
             path: Some(self.root.path().to_owned()),
             ..Usage::default()
         };

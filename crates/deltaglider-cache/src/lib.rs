@@ -6,6 +6,7 @@
 
 mod breaker;
 mod budget;
+mod counts;
 mod directory;
 pub mod encrypted;
 pub mod entry;

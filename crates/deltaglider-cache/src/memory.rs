@@ -10,6 +10,7 @@ use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::{CacheError, Freed, PrunePolicy};
 use deltaglider_core::keys::KeyProvider;
 
+use crate::counts::Evicted;
 use crate::encrypted::{EncryptedCache, PATIENCE};
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
 use crate::sealed::{self, HEADER_LENGTH};
@@ -71,8 +72,7 @@ struct Held {
     reserved: u64,
     /// Counts the clears, so that a draft knows whether there was one.
     generation: u64,
-    evicted_for_budget: u64,
-    evicted_for_age: u64,
+    evicted: Evicted,
 }
 
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl Held {
             freed.bytes += self.remove(oldest).unwrap_or(0);
             freed.entries += 1;
         }
-        self.evicted_for_budget += freed.entries;
+        self.evicted.budget.add(freed.entries);
         freed
     }
 
@@ -148,7 +148,7 @@ impl Held {
             freed.bytes += self.remove(oldest).unwrap_or(0);
             freed.entries += 1;
         }
-        self.evicted_for_age += freed.entries;
+        self.evicted.age.add(freed.entries);
         freed
     }
 }
@@ -246,13 +246,8 @@ impl EntryStore for MemoryEntries {
     fn clear(&self) -> io::Result<Freed> {
         let mut held = self.held();
         let freed = Freed { entries: held.entries.len() as u64, bytes: held.bytes, failed: 0 };
-        *held = Held {
-            reserved: held.reserved,
-            generation: held.generation + 1,
-            evicted_for_budget: held.evicted_for_budget,
-            evicted_for_age: held.evicted_for_age,
-            ..Held::default()
-        };
+        let evicted = std::mem::take(&mut held.evicted);
+        *held = Held { reserved: held.reserved, generation: held.generation + 1, evicted, ..Held::default() };
         Ok(freed)
     }
 
@@ -263,8 +258,8 @@ impl EntryStore for MemoryEntries {
             entries: held.entries.len() as u64,
             bytes: held.bytes,
             oldest_use: oldest.map(|entry| entry.used),
-            evicted_for_budget: held.evicted_for_budget,
-            evicted_for_age: held.evicted_for_age,
+            evicted_for_budget: held.evicted.budget.get(),
+            evicted_for_age: held.evicted.age.get(),
             ..Usage::default()
         })
     }

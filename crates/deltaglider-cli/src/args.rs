@@ -1,5 +1,6 @@
 //! The command line: verbs, and the options that all of them share.
 
+pub(crate) mod cache;
 pub(crate) mod cp;
 pub(crate) mod filters;
 pub(crate) mod global;
@@ -61,6 +62,8 @@ pub(crate) enum Verb {
     Rb(rb::RbArgs),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
+    /// Looks at the cache of references, and removes them.
+    Cache(cache::CacheArgs),
     /// Says which version this is.
     Version(version::VersionArgs),
 }

@@ -1,5 +1,6 @@
 //! One command a file.
 
+mod cache;
 mod cp;
 mod key;
 mod ls;
@@ -23,6 +24,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Mb(args) => mb::run(&args, context).await,
         Verb::Rb(args) => rb::run(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
+        Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
     }
 }
@@ -36,6 +38,7 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Mb(_) => "mb",
         Verb::Rb(_) => "rb",
         Verb::Key(_) => "key",
+        Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use deltaglider::core::Error as EngineError;
+use deltaglider::core::cache::CacheError;
 use deltaglider::core::store::{StoreError, StoreErrorKind};
 use deltaglider::{Error, ErrorKind};
 
@@ -176,7 +177,15 @@ impl From<EngineError> for Failure {
             EngineError::Contended { .. } => {
                 Self { retryable: true, ..Self::new(Class::Service, "Contended", error.to_string()) }
             }
-            EngineError::Cache(_) => Self { why, ..Self::new(Class::Configuration, "Cache", error.to_string()) },
+            EngineError::Cache(ref cache) => {
+                let failure = Self { why, ..Self::new(Class::Configuration, "Cache", error.to_string()) };
+                match cache {
+                    CacheError::InsecureDirectory { .. } | CacheError::Io(_) => {
+                        failure.with_fix("name a directory of your own in DG_CACHE_DIR")
+                    }
+                    _ => failure,
+                }
+            }
             other => Self { why, ..Self::new(Class::Service, "Failed", other.to_string()) },
         }
     }

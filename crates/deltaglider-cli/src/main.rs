@@ -17,6 +17,7 @@ mod progress;
 mod session;
 mod tally;
 mod terminal;
+mod time_span;
 mod transfer;
 
 use std::pin::pin;

@@ -1,5 +1,6 @@
 //! What is written: results to standard output, everything else to standard error.
 
+mod cache;
 mod human;
 mod json;
 mod key;
@@ -8,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use deltaglider::core::cache::Freed;
 use deltaglider::core::engine::LogicalObject;
 use deltaglider::core::store::{BucketSummary, ListedObject};
 use indicatif::MultiProgress;
@@ -16,6 +18,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::tally::{Outcome, Tally};
 
+pub(crate) use cache::{CacheStatus, Strategy};
 pub(crate) use human::{Palette, percent};
 pub(crate) use key::KeyLine;
 
@@ -192,6 +195,20 @@ impl Output {
             (true, true) => self.result(&json::listing_total(objects, bytes)),
             (true, false) if asked => self.result(&human::listing_total(objects, bytes, style)),
             _ => Ok(()),
+        }
+    }
+
+    /// What is cached.
+    pub(crate) fn cache_status(&self, status: &CacheStatus) -> io::Result<()> {
+        self.result(&if self.json { status.json() } else { status.text() })
+    }
+
+    /// References were removed from the cache.
+    pub(crate) fn cache_freed(&self, done: &'static str, freed: Freed) -> io::Result<()> {
+        match (self.loudness >= Loudness::Normal, self.json) {
+            (false, _) => Ok(()),
+            (true, true) => self.result(&cache::freed_json(done, freed)),
+            (true, false) => self.result(&cache::freed_text(done, freed)),
         }
     }
 

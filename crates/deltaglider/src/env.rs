@@ -317,6 +317,25 @@ mod tests {
     }
 
     #[test]
+    fn the_backend_is_one_of_two() {
+        for (value, backend) in [
+            ("", Some(CacheBackend::Filesystem)),
+            ("filesystem", Some(CacheBackend::Filesystem)),
+            ("memory", Some(CacheBackend::Memory)),
+            ("Memory", Some(CacheBackend::Memory)),
+            ("disk", None),
+            ("redis", None),
+            ("memory,filesystem", None),
+        ] {
+            match (read(&[(CACHE_BACKEND, value)]), backend) {
+                (Ok(config), Some(backend)) => assert_eq!(config.cache.backend, backend, "{value}"),
+                (Err(error), None) => assert!(error.to_string().ends_with("`filesystem` or `memory`"), "{error}"),
+                (read, _) => panic!("{value}: {read:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn errors_name_variable_value_and_expectation() {
         for (name, value) in [
             (CACHE_BACKEND, "redis"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use deltaglider_core::keys::{CacheEncryptionKey, KeyId};
+use deltaglider_core::keys::{CacheEncryptionKey, KeyId, Lifetime};
 pub use deltaglider_keys::material::{generate, parse_key};
 
 use crate::client::Client;
@@ -73,6 +73,14 @@ impl Client {
             KeySource::SecretsManager(settings) => KeyOrigin::SecretsManager(settings.secret_id.clone()),
             KeySource::Provider(_) => KeyOrigin::Provider,
         }
+    }
+
+    /// Where keys that outlive the client come from, in words, such as the name of a variable; `None` for those that die with it.
+    /// Reads nothing.
+    #[must_use]
+    pub fn persistent_key_source(&self) -> Option<String> {
+        let keys = self.cache().keys();
+        (keys.lifetime() == Lifetime::Persistent).then(|| keys.provider().map(|provider| provider.source()))?
     }
 
     /// The keys in force, and what of the cache is under which. Opens a cache that is kept; costs 3 requests where the keys are in

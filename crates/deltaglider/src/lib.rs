@@ -60,12 +60,38 @@
 //! operation takes stands with it. A cache with an ephemeral key, the default, is gone when the last clone is dropped; with a
 //! key in `DG_CACHE_ENCRYPTION_KEY`, a file or AWS Secrets Manager, or a [`key_provider`](ClientBuilder::key_provider), it is kept and
 //! shared among processes.
+//! [`Client::spawn_maintenance`] looks after the cache of an application that runs for long.
 //!
 //! # Features
 //!
 //! | feature | by default | what it brings |
 //! |---|---|---|
 //! | `secrets-manager` | yes | keys of the cache from AWS Secrets Manager, and their rotation (`rotation`): `aws-sdk-secretsmanager` |
+//! | `metrics` | no | counts for the façade `metrics`, as below |
+//!
+//! # Metrics
+//!
+//! [`Client::cache_stats`] tells what one client's cache did and holds. With the feature `metrics`, off by default, the same is told
+//! to the façade of the crate `metrics`, as it happens and summed over all clients of the process; whatever exporter the
+//! application has installed takes it from there.
+//!
+//! | counter | what it counts |
+//! |---|---|
+//! | `deltaglider_cache_hits_total`, `…_misses_total` | lookups that found their reference, and those that did not |
+//! | `deltaglider_cache_coalesced_total` | hits that waited for a fetch that somebody else had begun |
+//! | `deltaglider_cache_evictions_total` | references evicted, by `cause`: `budget`, `space`, `age` |
+//! | `deltaglider_cache_bypasses_total` | references that went by the cache: too large, no space, a failing device |
+//! | `deltaglider_cache_corruptions_total` | references that failed their check and were dropped |
+//! | `deltaglider_cache_unknown_keys_total` | lookups that met entries whose key is not known |
+//! | `deltaglider_cache_rewraps_total` | references put under a new key |
+//! | `deltaglider_puts_total` | objects put or copied, by `kind` (`delta`, `whole`) and `reference` (`none`, `created`, `cached`, `fetched`) |
+//! | `deltaglider_put_bytes_total`, `deltaglider_put_stored_bytes_total` | bytes of their contents, and bytes stored for them |
+//! | `deltaglider_gets_total` | objects got, by `reference` |
+//! | `deltaglider_get_bytes_total`, `deltaglider_get_fetched_bytes_total` | bytes handed out, and bytes fetched for them |
+//!
+//! The gauges `deltaglider_cache_bytes`, `deltaglider_cache_entries` and `deltaglider_cache_limit_bytes`, by `backend`, are set by each
+//! [`Client::cache_stats`] and by each look of a maintenance task, since they take a walk through the cache; of several clients,
+//! the last one is seen.
 
 pub mod batch;
 pub mod body;
@@ -80,11 +106,15 @@ pub mod env;
 pub mod error;
 pub mod keys;
 pub mod listing;
+pub mod maintenance;
 pub mod object;
+#[cfg(doctest)]
+mod pages;
 pub mod place;
 #[cfg(feature = "secrets-manager")]
 pub mod rotation;
 mod shared_cache;
+mod telemetry;
 pub mod transfer;
 
 pub use body::Body;
@@ -93,6 +123,7 @@ pub use client::Client;
 pub use config::Config;
 pub use content::Content;
 pub use error::{ConfigError, Error, ErrorKind};
+pub use maintenance::{Maintenance, MaintenancePolicy};
 pub use object::ObjectInfo;
 pub use place::Place;
 

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::compose::{self, Keys};
 use crate::config::{CacheBackend, CacheSettings};
+use crate::telemetry;
 
 /// A cache that all engines of a client share.
 pub(crate) struct SharedCache {
@@ -58,10 +59,16 @@ impl SharedCache {
 
     /// What the cache did and holds; a persistent one is opened for it.
     pub(crate) async fn stats_opened(&self) -> Result<CacheStats, CacheError> {
-        let Some(cache) = self.held().await? else { return Ok(self.stats()) };
-        let cache = Arc::clone(cache);
-        // It reads directories.
-        tokio::task::spawn_blocking(move || cache.stats()).await.map_err(|error| std::io::Error::other(error).into())
+        let stats = match self.held().await? {
+            None => self.stats(),
+            Some(cache) => {
+                let cache = Arc::clone(cache);
+                // It reads directories.
+                tokio::task::spawn_blocking(move || cache.stats()).await.map_err(std::io::Error::other)?
+            }
+        };
+        telemetry::holds(&stats);
+        Ok(stats)
     }
 }
 

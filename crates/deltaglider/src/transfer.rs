@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::object::ObjectInfo;
 use crate::object::put::PutObjectOutput;
 use crate::place::Place;
+use crate::telemetry;
 
 /// The longest part of a name that goes into the name of its temporary file, in bytes: most file systems take 255 in all.
 const MAX_NAME: usize = 200;
@@ -25,7 +26,7 @@ impl Client {
         let place = self.upload_place(path, url)?;
         let source = Source::File(path.to_owned());
         let report = place.engine.put(&place.at, source, &PutRequest::default()).await;
-        Ok(report.map_err(|error| name_file(error, path))?.into())
+        Ok(telemetry::put(report.map_err(|error| name_file(error, path))?.into()))
     }
 
     /// Fetches an object into a file; into a directory (or a path that ends in `/`), under the object's own name. Directories on the
@@ -47,6 +48,7 @@ impl Client {
         let report = place.engine.download(&place.at, file, &silent()).await;
         let DownloadReport { head, reference, fetched, .. } = report.map_err(|error| name_file(error, &path))?;
         let object = ObjectInfo::new(place.at, head);
+        telemetry::got(reference, object.size, fetched);
         let path = blocking(move || publish(temporary, path)).await?;
         Ok(Download { path, object, reference, fetched })
     }

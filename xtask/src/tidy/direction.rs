@@ -15,7 +15,8 @@ const MEMBERS: [Allowed; 10] = [
     (
         "deltaglider",
         &[CORE, "deltaglider-cache", "deltaglider-codec", "deltaglider-keys", "deltaglider-s3"],
-        &[TESTKIT],
+        // Itself, to have its features in tests and examples.
+        &[TESTKIT, "deltaglider"],
     ),
     ("deltaglider-cli", &["deltaglider"], &[TESTKIT]),
     (TESTKIT, &[CORE], &[]),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -16,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::reader::{Body, EntryReader};
 use crate::breaker::Breaker;
+use crate::counts::Counts;
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
 use crate::sealed::{self, Contents, HeaderError, Subject};
 use crate::trouble::Trouble;
@@ -31,17 +30,6 @@ pub(super) struct Inner<S> {
     pub(super) trouble: Trouble,
     breaker: Breaker,
     key: Mutex<Option<(KeyId, SystemTime)>>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) hits: AtomicU64,
-    pub(super) misses: AtomicU64,
-    pub(super) coalesced: AtomicU64,
-    pub(super) bypasses: AtomicU64,
-    pub(super) corruptions: AtomicU64,
-    pub(super) unknown_keys: AtomicU64,
-    pub(super) rewraps: AtomicU64,
 }
 
 impl<S: EntryStore> Inner<S> {
@@ -149,7 +137,7 @@ impl<S: EntryStore> Inner<S> {
     pub(super) fn corrupt(&self, entry: &CacheKey, name: EntryName, header: &[u8], error: &dyn std::error::Error) {
         // Counted once, by whoever removes it.
         if let Ok(Some(_)) = self.store.remove(name, Some(header)) {
-            self.counts.corruptions.fetch_add(1, Relaxed);
+            self.counts.corruptions.add(1);
             self.trouble.damaged(entry, Instant::now());
             tracing::warn!(digest = %entry.digest, %error, "decryption failed: dropped a damaged entry of the cache");
         }
@@ -211,7 +199,7 @@ impl<S: EntryStore> Inner<S> {
         for (name, header) in self.store.headers()? {
             match self.rewrap_one(ring, name, &header) {
                 Ok(Outcome::Rewrapped) => {
-                    self.counts.rewraps.fetch_add(1, Relaxed);
+                    self.counts.rewraps.add(1);
                     done.rewrapped += 1;
                 }
                 Ok(Outcome::Current) => done.current += 1,
@@ -285,16 +273,16 @@ impl<S: EntryStore> Inner<S> {
         stats.entries = usage.entries;
         stats.bytes = usage.bytes;
         stats.limit = self.store.limit();
-        stats.hits = self.counts.hits.load(Relaxed);
-        stats.misses = self.counts.misses.load(Relaxed);
-        stats.coalesced = self.counts.coalesced.load(Relaxed);
+        stats.hits = self.counts.hits.get();
+        stats.misses = self.counts.misses.get();
+        stats.coalesced = self.counts.coalesced.get();
         stats.evicted_for_budget = usage.evicted_for_budget;
         stats.evicted_for_space = usage.evicted_for_space;
         stats.evicted_for_age = usage.evicted_for_age;
-        stats.bypasses = self.counts.bypasses.load(Relaxed);
-        stats.corruptions = self.counts.corruptions.load(Relaxed);
-        stats.unknown_keys = self.counts.unknown_keys.load(Relaxed);
-        stats.rewraps = self.counts.rewraps.load(Relaxed);
+        stats.bypasses = self.counts.bypasses.get();
+        stats.corruptions = self.counts.corruptions.get();
+        stats.unknown_keys = self.counts.unknown_keys.get();
+        stats.rewraps = self.counts.rewraps.get();
         stats.oldest_use = usage.oldest_use;
         stats.entries_by_key = self.keys_in_use().into_iter().collect();
         stats.key_id = key.map(|(id, _)| id);

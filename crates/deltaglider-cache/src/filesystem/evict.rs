@@ -1,14 +1,13 @@
 //! Makes room: the least recently used go first.
 
 use std::io;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use deltaglider_core::cache::{CacheError, Freed};
 
 use super::layout::{Layout, Use};
 use super::{FilesystemEntries, Room, locks};
+use crate::counts::Counter;
 
 /// What other processes add shows after this long at the latest.
 const COUNT_AGAIN: Duration = Duration::from_secs(10);
@@ -43,7 +42,7 @@ impl FilesystemEntries {
     }
 
     /// Evicts at least `bytes`, the least recently used first.
-    pub(super) fn evict_oldest(&self, layout: &Layout, bytes: u64, count: &AtomicU64) -> io::Result<Freed> {
+    pub(super) fn evict_oldest(&self, layout: &Layout, bytes: u64, count: &Counter) -> io::Result<Freed> {
         let mut freed = Freed::default();
         if bytes == 0 {
             return Ok(freed);
@@ -56,7 +55,7 @@ impl FilesystemEntries {
             }
             evict(layout, used, &mut freed);
         }
-        count.fetch_add(freed.entries, Relaxed);
+        count.add(freed.entries);
         Ok(freed)
     }
 
@@ -68,7 +67,7 @@ impl FilesystemEntries {
                 evict(layout, used, &mut freed);
             }
         }
-        self.evicted.age.fetch_add(freed.entries, Relaxed);
+        self.evicted.age.add(freed.entries);
         self.room().used = None;
         Ok(freed)
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod cache;
 mod file_store;
 mod keys;
 mod rotation;

@@ -12,6 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::put::PutObjectOutput;
 use crate::client::Client;
 use crate::error::Error;
+use crate::telemetry;
 
 impl Client {
     /// Copies an object, on the server's side where its stored form fits its new place.
@@ -88,13 +89,13 @@ impl CopyObject {
         let (bucket, key) = &self.target;
         let (engine, to) = self.client.target(OPERATION, bucket.as_deref(), key.as_deref())?;
         if Arc::ptr_eq(from_engine.store(), engine.store()) {
-            return Ok(engine.copy(&from, &to, &self.request).await?.into());
+            return Ok(telemetry::put(engine.copy(&from, &to, &self.request).await?.into()));
         }
         let got = from_engine.get(&from, &GetRequest::default()).await?;
         let attributes = self.request.replace.unwrap_or(got.head.attributes);
         let put = PutRequest { attributes, ..self.request.put };
         let body = got.body.map_err(io::Error::other).boxed();
-        Ok(engine.put(&to, Source::Stream(body), &put).await.map_err(of_the_source)?.into())
+        Ok(telemetry::put(engine.put(&to, Source::Stream(body), &put).await.map_err(of_the_source)?.into()))
     }
 }
 

@@ -10,6 +10,7 @@ use super::ObjectInfo;
 use crate::client::Client;
 use crate::content::Content;
 use crate::error::Error;
+use crate::telemetry;
 
 impl Client {
     /// Fetches an object, whatever form is stored.
@@ -82,6 +83,7 @@ impl GetObject {
             })?);
         }
         let report = engine.get(&at, &self.request).await?;
+        telemetry::got(report.reference, report.range.end - report.range.start, report.fetched);
         Ok(GetObjectOutput {
             body: Content::new(report.body, report.range.end - report.range.start),
             range: report.range,

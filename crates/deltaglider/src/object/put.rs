@@ -10,6 +10,7 @@ use super::ratio;
 use crate::body::Body;
 use crate::client::Client;
 use crate::error::Error;
+use crate::telemetry;
 
 impl Client {
     /// Stores an object, as a delta where that saves space.
@@ -154,7 +155,7 @@ impl PutObject {
     /// [`Engine::put`](deltaglider_core::engine::Engine::put).
     pub async fn send(self) -> Result<PutObjectOutput, Error> {
         let (engine, at) = self.client.target("PutObject", self.bucket.as_deref(), self.key.as_deref())?;
-        Ok(engine.put(&at, self.body.into_source().await, &self.request).await?.into())
+        Ok(telemetry::put(engine.put(&at, self.body.into_source().await, &self.request).await?.into()))
     }
 }
 

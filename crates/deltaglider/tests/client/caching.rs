@@ -2,28 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use deltaglider::ErrorKind;
 use deltaglider::config::CacheBackend;
 use deltaglider::core::engine::ReferenceUse;
-use deltaglider::{Config, ErrorKind};
 
-use crate::fixture::{BUCKET, Fixture, archive, get, put};
-
-const KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
-const OTHER_KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urqzA=";
-
-/// Settings of a client with a persistent key, as the environment gives them.
-fn persistent(fixture: &Fixture, key: &str) -> deltaglider::ClientBuilder {
-    let directory = fixture.cache_directory();
-    let config = Config::from_variables(|name| match name {
-        "DG_CACHE_ENCRYPTION_KEY" => Some(key.into()),
-        "DG_CACHE_DIR" => Some(directory.clone().into()),
-        _ => None,
-    });
-    let mut config = config.expect("settings");
-    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).expect("set");
-    config.buckets = fixture.builder().into_config().buckets;
-    deltaglider::Client::builder().config(config)
-}
+use crate::fixture::{BUCKET, Fixture, KEY, OTHER_KEY, archive, get, persistent, put};
 
 #[tokio::test]
 async fn put_put_clear_put() {
@@ -63,10 +46,10 @@ async fn many_puts_fetch_one_reference() {
 #[tokio::test]
 async fn clients_with_one_persistent_key_share_the_cache() {
     let fixture = Fixture::new();
-    let first = persistent(&fixture, KEY).build().await.expect("a client");
+    let first = persistent(&fixture, KEY, None).build().await.expect("a client");
     put(&first, "app/v1.zip", 1).await;
     put(&first, "app/v2.zip", 2).await;
-    let second = persistent(&fixture, KEY).build().await.expect("a client");
+    let second = persistent(&fixture, KEY, None).build().await.expect("a client");
     assert_eq!(put(&second, "app/v3.zip", 3).await.reference, ReferenceUse::Cached);
     assert_eq!(get(&second, "app/v2.zip").await, archive(2));
     assert_eq!(fixture.reference_gets(), 0);
@@ -74,10 +57,10 @@ async fn clients_with_one_persistent_key_share_the_cache() {
     assert_eq!((stats.hits, stats.misses), (2, 0));
 
     // What another key sealed is not read, and not harmed.
-    let stranger = persistent(&fixture, OTHER_KEY).build().await.expect("a client");
+    let stranger = persistent(&fixture, OTHER_KEY, None).build().await.expect("a client");
     assert_eq!(put(&stranger, "app/v4.zip", 4).await.reference, ReferenceUse::Fetched);
     drop((first, second, stranger));
-    let later = persistent(&fixture, KEY).build().await.expect("a client");
+    let later = persistent(&fixture, KEY, None).build().await.expect("a client");
     assert_eq!(put(&later, "app/v5.zip", 5).await.reference, ReferenceUse::Cached);
     assert_eq!(later.clear_cache().await.expect("cleared").entries, 2);
 }
@@ -85,10 +68,10 @@ async fn clients_with_one_persistent_key_share_the_cache() {
 #[tokio::test]
 async fn a_cache_that_is_kept_is_cleared_without_having_been_used() {
     let fixture = Fixture::new();
-    put(&persistent(&fixture, KEY).build().await.expect("a client"), "app/v1.zip", 1).await;
-    let client = persistent(&fixture, KEY).build().await.expect("a client");
+    put(&persistent(&fixture, KEY, None).build().await.expect("a client"), "app/v1.zip", 1).await;
+    let client = persistent(&fixture, KEY, None).build().await.expect("a client");
     assert_eq!(client.cache_stats().await.expect("stats").entries, 1);
-    let client = persistent(&fixture, KEY).build().await.expect("a client");
+    let client = persistent(&fixture, KEY, None).build().await.expect("a client");
     assert_eq!(client.clear_cache().await.expect("cleared").entries, 1);
 }
 
@@ -151,7 +134,7 @@ async fn closing_ends_the_cache_for_all_clones() {
 #[tokio::test]
 async fn a_directory_that_others_may_write_is_refused_before_anything_is_stored() {
     let fixture = Fixture::new();
-    let client = persistent(&fixture, KEY).build().await.expect("a client");
+    let client = persistent(&fixture, KEY, None).build().await.expect("a client");
     std::fs::set_permissions(fixture.cache_directory(), std::fs::Permissions::from_mode(0o777)).expect("set");
     let put = client.put_object().bucket(BUCKET).key("app/v1.zip").body(archive(1)).send();
     let error = put.await.expect_err("refused");
@@ -202,7 +185,7 @@ async fn one_reference_is_evicted_by_its_prefix() {
 async fn the_directory_of_a_cache_is_made_and_is_its_owners_alone() {
     let fixture = Fixture::new();
     let directory = fixture.directory.path().join("not/there/yet");
-    let mut config = persistent(&fixture, KEY).into_config();
+    let mut config = persistent(&fixture, KEY, None).into_config();
     config.cache.directory = Some(directory.clone());
     let client = deltaglider::Client::from_config(config).await.expect("a client");
     assert!(!directory.exists());

@@ -1,15 +1,18 @@
 //! A counted store with a bucket, a directory for caches, and archives to put.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use deltaglider::core::store::Operation;
 use deltaglider::core::store::memory::MemoryStore;
-use deltaglider::{Client, ClientBuilder};
+use deltaglider::{Client, ClientBuilder, Config};
 use deltaglider_testkit::CountingStore;
 use tempfile::TempDir;
 
 pub const BUCKET: &str = "releases";
+pub const KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
+pub const OTHER_KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urqzA=";
 
 /// What a test works on.
 pub struct Fixture {
@@ -55,6 +58,21 @@ impl Fixture {
             .filter(|request| request.operation == Operation::Get && request.at.name() == "reference.bin")
             .count()
     }
+}
+
+/// Settings of a client with persistent keys, as the environment gives them.
+pub fn persistent(fixture: &Fixture, key: &str, old_key: Option<&str>) -> ClientBuilder {
+    let directory = fixture.cache_directory();
+    let config = Config::from_variables(|name| match name {
+        "DG_CACHE_ENCRYPTION_KEY" => Some(key.into()),
+        "DG_CACHE_ENCRYPTION_KEYS_OLD" => old_key.map(Into::into),
+        "DG_CACHE_DIR" => Some(directory.clone().into()),
+        _ => None,
+    });
+    let mut config = config.expect("settings");
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).expect("set");
+    config.buckets = fixture.builder().into_config().buckets;
+    Client::builder().config(config)
 }
 
 pub fn names(directory: &std::path::Path) -> Vec<String> {

@@ -6,7 +6,9 @@ mod fixture;
 #[cfg(feature = "secrets-manager")]
 mod keys;
 mod listing;
+mod maintenance;
 mod objects;
 mod promises;
 mod s3;
 mod transfers;
+mod troubleshooting;
