@@ -8,11 +8,11 @@ use deltaglider::{Config, ErrorKind};
 
 use crate::fixture::{BUCKET, Fixture, archive, get, put};
 
-const KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
+pub const KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
 const OTHER_KEY: &str = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urqzA=";
 
 /// Settings of a client with a persistent key, as the environment gives them.
-fn persistent(fixture: &Fixture, key: &str) -> deltaglider::ClientBuilder {
+pub fn persistent(fixture: &Fixture, key: &str) -> deltaglider::ClientBuilder {
     let directory = fixture.cache_directory();
     let config = Config::from_variables(|name| match name {
         "DG_CACHE_ENCRYPTION_KEY" => Some(key.into()),
