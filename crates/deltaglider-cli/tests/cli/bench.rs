@@ -111,8 +111,14 @@ impl Bench {
 
     /// Starts the binary.
     pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// The binary, with pipes at all ends.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let store = self.store();
-        Command::new(env!("CARGO_BIN_EXE_deltaglider"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deltaglider"));
+        command
             .args(arguments.iter().map(|argument| argument.replace("STORE", &store)))
             .current_dir(self.outside("w"))
             .env_clear()
@@ -123,9 +129,13 @@ impl Bench {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Every file of this world.
+    pub fn all_files(&self) -> Vec<PathBuf> {
+        files(self.root.path())
     }
 
     /// Changes a byte in the middle of every large file of the store: the references.

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod canary;
 mod file_store;
+mod leftovers;
 mod s3;
+mod sharing;
 mod signals;
