@@ -1,6 +1,7 @@
 //! Sealing, opening, hits, inserts and rewraps, beside what bounds them in the same run: the AEAD alone, SHA-256, memcpy, the disk;
 //! and beside Fernet, as the earlier tool seals its cache.
 //!
+//! What is measured is the processor time of the process, all threads together, so that figures of a busy machine compare.
 //! `cargo bench -p deltaglider-cache`; the medians are in `target/criterion/*/*/new/estimates.json`.
 
 use std::fs::{self, File};
@@ -16,7 +17,8 @@ use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use deltaglider_cache::{FilesystemCache, FilesystemConfig, MemoryCache, MemoryConfig};
 use deltaglider_core::cache::{CacheKey, Lookup, ReferenceCache};
 use deltaglider_core::keys::{CacheEncryptionKey, KeyError, KeyProvider, KeyRing, Lifetime};
@@ -68,6 +70,39 @@ impl KeyProvider for Keys {
     }
 }
 
+/// Processor time.
+struct Processor;
+
+impl Measurement for Processor {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("less than a second"))
+    }
+
+    fn end(&self, began: Duration) -> Duration {
+        self.start() - began
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
 fn random(size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     getrandom::fill(&mut bytes).expect("random");
@@ -83,7 +118,7 @@ fn read(content: &dyn RandomAccess, buffer: &mut [u8]) {
 }
 
 /// What the content passes through, and what bounds it.
-fn bodies(criterion: &mut Criterion) {
+fn bodies(criterion: &mut Criterion<Processor>) {
     let content = random(SIZE);
     let mut buffer = vec![0; 1 << 20];
     let mut group = criterion.benchmark_group("body");
@@ -147,7 +182,7 @@ fn bodies(criterion: &mut Criterion) {
 }
 
 /// AES-128-CBC and HMAC-SHA256 over all of it, in base64: <https://github.com/fernet/spec/blob/master/Spec.md>.
-fn fernet(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, content: &[u8]) {
+fn fernet(group: &mut BenchmarkGroup<'_, Processor>, content: &[u8]) {
     let cipher = Aes128::new(&[3; 16].into());
     let tag_of = |bytes: &[u8]| {
         let mut mac = <Hmac<sha2::Sha256> as hmac::KeyInit>::new_from_slice(&[4; 16]).expect("a key of any length");
@@ -203,7 +238,7 @@ fn write(place: &Path, content: &[u8], sync: bool) {
     fs::remove_file(path).expect("removed");
 }
 
-fn caches(criterion: &mut Criterion) {
+fn caches(criterion: &mut Criterion<Processor>) {
     let runtime = Runtime::new().expect("a runtime");
     let place = tempfile::tempdir().expect("a directory");
     let disk = FilesystemCache::open(FilesystemConfig::new(place.path().join("cache")), Keys::new());
@@ -244,7 +279,7 @@ fn caches(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn rewraps(criterion: &mut Criterion) {
+fn rewraps(criterion: &mut Criterion<Processor>) {
     let runtime = Runtime::new().expect("a runtime");
     let place = tempfile::tempdir().expect("a directory");
     let keys = Keys::new();
@@ -269,5 +304,9 @@ fn rewraps(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bodies, caches, rewraps);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(Processor);
+    targets = bodies, caches, rewraps
+}
 criterion_main!(benches);
