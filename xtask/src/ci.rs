@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::programs::{cargo, in_ci, shown};
 use crate::workspace::Workspace;
-use crate::{deny, servers, tidy};
+use crate::{decoders, deny, servers, tidy};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ struct Tally {
 type Step = fn(&Path, &mut Tally) -> Result<Outcome>;
 
 /// The steps, cheapest first.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
@@ -53,6 +53,7 @@ const STEPS: [(&str, Step); 8] = [
     ("doc", doc),
     ("deny", |root, _| deny::run(root)),
     ("alone", alone),
+    ("decoders", |root, _| decoders::run(root)),
     ("servers", |root, tally| {
         servers::run_with(root, &servers::Arguments::default(), |command| run_tests(command, tally))
     }),

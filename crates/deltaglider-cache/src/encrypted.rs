@@ -1,12 +1,14 @@
 //! The sealed cache over any store of entries: what is kept where is the store's, how it is sealed is decided here.
 
 mod inner;
+#[cfg(test)]
+mod interleavings;
 mod reader;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,6 +20,8 @@ use deltaglider_core::keys::{KeyId, KeyProvider, KeyRing, Lifetime};
 use deltaglider_core::seal::{MAX_LENGTH, sealed_length};
 
 use self::inner::Inner;
+#[cfg(test)]
+use self::interleavings::away;
 use crate::entry::EntryStore;
 use crate::flight::{Flights, Leader, Turn, Waited, wait};
 use crate::sealed::{FORM_LIMIT, entry_name};
@@ -38,6 +42,8 @@ pub struct EncryptedCache<S: EntryStore> {
     flights: Flights,
     patience: Duration,
     closed: AtomicBool,
+    /// Counts the clears, so that an insert knows whether there was one.
+    clears: AtomicU64,
     searched: std::sync::Mutex<Option<Instant>>,
 }
 
@@ -50,6 +56,7 @@ impl<S: EntryStore> EncryptedCache<S> {
             flights: Flights::default(),
             patience,
             closed: AtomicBool::new(false),
+            clears: AtomicU64::new(0),
             searched: std::sync::Mutex::default(),
         };
         cache.ring().await?;
@@ -73,7 +80,7 @@ impl<S: EntryStore> EncryptedCache<S> {
         work: impl FnOnce(&Arc<Inner<S>>) -> Result<T, CacheError> + Send + 'static,
     ) -> Result<T, CacheError> {
         let inner = Arc::clone(&self.inner);
-        tokio::task::spawn_blocking(move || work(&inner)).await.map_err(io::Error::other)?
+        away(move || work(&inner)).await?
     }
 
     async fn find(&self, entry: &CacheKey, ring: &Arc<KeyRing>) -> Option<Arc<dyn RandomAccess>> {
@@ -162,6 +169,7 @@ impl<S: EntryStore> EncryptedCache<S> {
         entry: &CacheKey,
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        let clears = self.clears.load(SeqCst);
         if let Some(found) = self.find(entry, &self.ring().await?).await {
             return Ok(found);
         }
@@ -174,10 +182,20 @@ impl<S: EntryStore> EncryptedCache<S> {
         }
         // The draft first, the keys then: an entry under a key that a clear replaces is one that the clear takes away.
         let (id, draft) = self.blocking(move |inner| inner.begin(sealed)).await?;
+        if self.clears.load(SeqCst) != clears {
+            // What was cleared since this began is not brought back; a clear from now on takes the draft away.
+            return Ok(content);
+        }
         let ring = self.ring().await?;
         let entry = entry.clone();
         self.blocking(move |inner| inner.seal(&entry, &ring, id, draft, &*content)).await
     }
+}
+
+/// Does what blocks on the blocking pool.
+#[cfg(not(test))]
+async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
 }
 
 #[async_trait]
@@ -254,6 +272,7 @@ impl<S: EntryStore> ReferenceCache for EncryptedCache<S> {
         self.check_open()?;
         self.keys.renew().await?;
         self.ring().await?;
+        self.clears.fetch_add(1, SeqCst);
         self.inner.trouble.forget();
         self.blocking(|inner| Ok(inner.store.clear()?)).await
     }

@@ -1,5 +1,7 @@
 //! The cache in memory: exact least-recently-used by bytes, entries kept sealed.
 
+mod buffer;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,7 @@ use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::{CacheError, Freed, PrunePolicy};
 use deltaglider_core::keys::KeyProvider;
 
+use self::buffer::Buffer;
 use crate::counts::Evicted;
 use crate::encrypted::{EncryptedCache, PATIENCE};
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
@@ -205,9 +208,8 @@ impl EntryStore for MemoryEntries {
             held.reserved += reserved;
             held.generation
         };
-        let mut draft =
-            MemoryDraft { held: Arc::clone(&self.held), id, reserved, generation, body: Vec::new(), capacity };
-        draft.body.try_reserve_exact(capacity).map_err(|_| CacheError::NoSpace)?;
+        let mut draft = MemoryDraft { held: Arc::clone(&self.held), id, reserved, generation, body: None };
+        draft.body = Some(Buffer::new(capacity).map_err(|_| CacheError::NoSpace)?);
         Ok(Box::new(draft))
     }
 
@@ -289,16 +291,12 @@ struct MemoryDraft {
     id: EntryId,
     reserved: u64,
     generation: u64,
-    body: Vec<u8>,
-    capacity: usize,
+    body: Option<Buffer>,
 }
 
 impl Write for MemoryDraft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() > self.capacity - self.body.len() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than was announced"));
-        }
-        self.body.extend_from_slice(bytes);
+        self.body.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.push(bytes)?;
         Ok(bytes.len())
     }
 
@@ -309,7 +307,7 @@ impl Write for MemoryDraft {
 
 impl Draft for MemoryDraft {
     fn publish(mut self: Box<Self>, name: EntryName, header: &[u8]) -> io::Result<Arc<dyn RandomAccess>> {
-        let body = Bytes::from(std::mem::take(&mut self.body));
+        let body = self.body.take().ok_or(io::ErrorKind::BrokenPipe)?.freeze();
         let fits =
             sealed::peek(header).is_ok_and(|clear| clear.entry == self.id) && size(header, &body) <= self.reserved;
         let mut held = lock(&self.held);

@@ -424,6 +424,53 @@ async fn rewrapping_what_is_there_under_both_keys_leaves_one() {
     assert_eq!(read(&cache, &entry).await.as_deref(), Some(&*bytes));
 }
 
+/// Killed between its two steps, a rewrap leaves two headers that name one body.
+#[tokio::test]
+async fn a_rewrap_that_was_broken_off_is_finished_by_the_next() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (entry, bytes) = content(1, 70_000);
+    let keys = TestKeys::new(1, Lifetime::Persistent);
+    let cache = open(place.path(), Arc::clone(&keys)).await;
+    cache.insert(&entry, Arc::new(bytes.clone())).await.expect("kept");
+    let old = headers(place.path())[0].clone();
+    let old_header = fs::read(&old).expect("read");
+    keys.set(&[2, 1]);
+    assert_eq!(cache.rewrap().await.expect("rewrapped").rewrapped, 1);
+    fs::write(&old, &old_header).expect("put back");
+    let done = cache.rewrap().await.expect("rewrapped");
+    assert_eq!((done.current, done.failed), (1, 0));
+    assert_eq!((headers(place.path()).len(), bodies(place.path()).len()), (1, 1), "the body is the other header's too");
+    keys.set(&[2]);
+    assert_eq!(read(&cache, &entry).await.as_deref(), Some(&*bytes));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handles_that_rewrap_at_once_lose_nothing() {
+    let place = tempfile::tempdir().expect("a directory");
+    let first = open(place.path(), TestKeys::new(1, Lifetime::Persistent)).await;
+    let contents: Vec<_> = (0..20).map(|seed| content(seed, 1000)).collect();
+    for (entry, bytes) in &contents {
+        first.insert(entry, Arc::new(bytes.clone())).await.expect("kept");
+    }
+    for round in 1..10 {
+        let keys = [round + 1, round];
+        let mut tasks = Vec::new();
+        for _ in 0..4 {
+            let cache = open(place.path(), TestKeys::ring(&keys, Lifetime::Persistent)).await;
+            tasks.push(tokio::spawn(async move { cache.rewrap().await.expect("rewrapped") }));
+        }
+        for task in tasks {
+            let done = task.await.expect("no panic");
+            assert_eq!((done.failed, done.unknown), (0, 0), "{done:?}");
+        }
+        let cache = open(place.path(), TestKeys::new(round + 1, Lifetime::Persistent)).await;
+        for (entry, bytes) in &contents {
+            assert_eq!(read(&cache, entry).await.as_deref(), Some(&**bytes), "round {round}");
+        }
+        assert_eq!(cache.stats().entries_by_key, [(key(round + 1).id(), 20)]);
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_key_is_asked_for_and_nothing_is_deleted() {
     let place = tempfile::tempdir().expect("a directory");
@@ -454,4 +501,47 @@ async fn after_a_clear_with_an_ephemeral_key_copies_cannot_be_opened() {
         fs::write(path, bytes).expect("put back");
     }
     assert_eq!(read(&cache, &entry).await, None);
+}
+
+#[tokio::test]
+async fn after_a_clear_with_a_persistent_key_the_key_stays() {
+    let place = tempfile::tempdir().expect("a directory");
+    let cache = persistent(place.path()).await;
+    let (entry, bytes) = content(1, 1000);
+    for _ in 0..2 {
+        cache.insert(&entry, Arc::new(bytes.clone())).await.expect("kept");
+        let freed = cache.clear().await.expect("cleared");
+        assert_eq!((freed.entries, freed.failed), (1, 0));
+        assert!(freed.bytes >= 1000);
+        assert_eq!(cache.stats().key_id, Some(key(1).id()));
+        assert!(headers(place.path()).is_empty() && bodies(place.path()).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn caches_with_ephemeral_keys_cannot_read_each_others_entries() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (entry, bytes) = content(1, 70_000);
+    let mut caches = Vec::new();
+    for _ in 0..2 {
+        let cache = open(place.path(), TestKeys::new(1, Lifetime::Ephemeral)).await;
+        // A key of its own.
+        cache.clear().await.expect("cleared");
+        caches.push((cache.stats().path.expect("on disk"), cache));
+    }
+    let ((theirs, their_cache), (ours, our_cache)) = (&caches[0], &caches[1]);
+    their_cache.insert(&entry, Arc::new(bytes.clone())).await.expect("kept");
+    assert_eq!(read(our_cache, &entry).await, None);
+    our_cache.insert(&entry, Arc::new(bytes.clone())).await.expect("kept");
+    let our_header = headers(ours)[0].clone();
+    // Their entry in our place, under our name and under its own.
+    let their_header = headers(theirs)[0].clone();
+    fs::copy(&their_header, &our_header).expect("copied");
+    fs::copy(&their_header, our_header.with_file_name(their_header.file_name().expect("a name"))).expect("copied");
+    for body in bodies(theirs) {
+        fs::copy(&body, ours.join("v1/bodies").join(body.file_name().expect("a name"))).expect("copied");
+    }
+    assert_eq!(read(our_cache, &entry).await, None);
+    assert_eq!(our_cache.stats().corruptions, 1);
+    assert_eq!(read(their_cache, &entry).await.as_deref(), Some(&*bytes));
 }

@@ -1,9 +1,13 @@
 //! The sealed entry's bytes, held still by vectors that another implementation can check too.
 
+#![allow(clippy::print_stderr, reason = "a test that cannot be made has to say so")]
+
 #[path = "support/keys.rs"]
 mod support;
 
 use std::io::Write;
+use std::path::Path;
+use std::process::Command;
 
 use bytes::Bytes;
 use deltaglider_cache::entry::EntryId;
@@ -83,4 +87,27 @@ fn the_vectors_are_what_is_written_and_are_read_back() {
         checked += 1;
     }
     assert_eq!(checked, 3);
+}
+
+/// A reader in another language, written from the page alone.
+#[test]
+fn a_second_reader_opens_the_vectors() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let installed = root.join("target/servers/environment/bin/python");
+    let has_the_aead = |python: &&Path| {
+        let asked = "from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV; AESGCMSIV(bytes(32))";
+        Command::new(python).args(["-c", asked]).output().is_ok_and(|output| output.status.success())
+    };
+    let Some(python) = [installed.as_path(), Path::new("python3")].into_iter().find(has_the_aead) else {
+        eprintln!(
+            "SKIPPED: Python's `cryptography` with AES-GCM-SIV is not there; `cargo xtask ci decoders` installs it"
+        );
+        return;
+    };
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/decoders/sealed_entry.py"));
+    command.arg(root.join("crates/deltaglider-cache/tests/vectors/sealed-entry-v1.txt"));
+    let output = command.output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "3 vectors opened\n");
 }

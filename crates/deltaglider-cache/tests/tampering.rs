@@ -141,6 +141,32 @@ fn only_file(place: &Path, room: &str) -> PathBuf {
     files[0].clone()
 }
 
+/// Every byte of a body of three chunks, changed in the file itself, while a reader holds it.
+#[cfg(unix)]
+#[tokio::test]
+async fn no_byte_of_a_body_on_disk_can_be_flipped() {
+    use std::os::unix::fs::FileExt;
+
+    let Disk { place, cache } = disk().await;
+    let (entry, plain) = content(1, 2 * 65_536 + 100);
+    cache.insert(&entry, Arc::new(plain.clone())).await.expect("kept");
+    let file = fs::File::options().read(true).write(true).open(only_file(place.path(), "bodies")).expect("opened");
+    let Ok(Lookup::Hit(found)) = cache.lookup(&entry).await else { panic!("it is there") };
+    let (step, length) = (65_536 + 16, file.metadata().expect("known").len());
+    let (mut chunk, nothing) = (vec![0; 65_536], vec![0; 65_536]);
+    for at in 0..length {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).expect("read");
+        file.write_all_at(&[byte[0] ^ 0x04], at).expect("written");
+        let error = found.read_at(&mut chunk, at / step * 65_536).expect_err("damaged");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{at}");
+        assert!(chunk == nothing, "{at}: nothing of it is shown");
+        file.write_all_at(&byte, at).expect("written");
+    }
+    assert_eq!(read_all(found).await.expect("intact again"), plain);
+    assert_eq!((cache.stats().corruptions, cache.stats().entries), (1, 0), "dropped at the first");
+}
+
 #[tokio::test]
 async fn whatever_is_damaged_on_disk_is_dropped_and_a_miss() {
     let Disk { place, cache } = disk().await;

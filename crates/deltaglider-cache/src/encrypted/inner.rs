@@ -61,10 +61,24 @@ impl<S: EntryStore> Inner<S> {
     }
 
     pub(super) fn device_failed(&self, error: &io::Error) {
-        let device = SealError::of(error).is_none() && error.kind() != io::ErrorKind::InvalidInput;
+        // Neither what a clear took away nor a full disk is a failure of the device.
+        let said_nothing = matches!(
+            error.kind(),
+            io::ErrorKind::InvalidInput
+                | io::ErrorKind::NotFound
+                | io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+        );
+        let device = SealError::of(error).is_none() && !said_nothing;
         if device && self.breaker.failed(Instant::now()) {
             tracing::warn!(%error, "the cache keeps failing and is switched off for a while");
         }
+    }
+
+    /// Takes note that the device has given what was asked of it. That it takes what is written says little: it may be in memory
+    /// still.
+    pub(super) fn device_succeeded(&self) {
+        self.breaker.succeeded();
     }
 
     /// Opens an entry; whatever is in the way is dealt with and is a miss.
@@ -74,10 +88,7 @@ impl<S: EntryStore> Inner<S> {
         for key in ring.keys() {
             let name = sealed::entry_name(key, &subject);
             match self.open(entry, &subject, key, name) {
-                Ok(Some(found)) => {
-                    self.breaker.succeeded();
-                    return Some(found);
-                }
+                Ok(Some(found)) => return Some(found),
                 Ok(None) => {}
                 Err(error) => {
                     self.device_failed(&error);
@@ -181,7 +192,6 @@ impl<S: EntryStore> Inner<S> {
         let header = sealed::seal(&ring.primary, &subject, &contents, nonce).map_err(io::Error::other)?;
         let body = draft.publish(name, &header).map_err(no_space)?;
         let reader = SealReader::new(Body(body), &body_key, binding).map_err(io::Error::from)?;
-        self.breaker.succeeded();
         Ok(self.reader(reader, entry, name, header.to_vec()))
     }
 

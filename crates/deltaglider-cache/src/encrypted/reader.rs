@@ -45,12 +45,16 @@ impl<S: EntryStore> RandomAccess for EntryReader<S> {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.reader.read_at(buffer, offset).inspect_err(|error| {
-            let Some(cache) = self.cache.upgrade() else { return };
-            match SealError::of(error) {
-                Some(damage) => cache.corrupt(&self.entry, self.name, &self.header, &damage),
-                None => cache.device_failed(error),
+        let read = self.reader.read_at(buffer, offset);
+        if let Some(cache) = self.cache.upgrade() {
+            match &read {
+                Ok(_) => cache.device_succeeded(),
+                Err(error) => match SealError::of(error) {
+                    Some(damage) => cache.corrupt(&self.entry, self.name, &self.header, &damage),
+                    None => cache.device_failed(error),
+                },
             }
-        })
+        }
+        read
     }
 }

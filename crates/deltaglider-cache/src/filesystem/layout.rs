@@ -26,6 +26,9 @@ pub(super) const EPHEMERAL: &str = "deltaglider-";
 /// Bodies without a header are left alone for this long: theirs may be about to come.
 const GRACE: Duration = Duration::from_secs(600);
 
+/// How often something is tried that others may disturb.
+const ATTEMPTS: u32 = 8;
+
 /// The directory that holds [`VERSION`], and who takes care of it.
 #[derive(Debug)]
 pub(super) struct Root {
@@ -106,7 +109,7 @@ impl Drop for Root {
 pub(super) fn remove_root(root: &Directory, parent: &Directory, name: &str) -> io::Result<()> {
     let mut removed = Ok(());
     // A late writer may put one more file there while we are at it.
-    for _ in 0..8 {
+    for _ in 0..ATTEMPTS {
         if let Ok(Some(version)) = absent(root.child(VERSION)) {
             empty(&version, None);
             let _ = root.remove_child(VERSION);
@@ -136,7 +139,20 @@ impl Layout {
         Ok(Self { headers: version.child(HEADERS)?, bodies: version.child(BODIES)?, locks: version.child(LOCKS)? })
     }
 
+    /// Opens the directories, and makes those that are not there.
     pub(super) fn ensure(root: &Directory) -> io::Result<Self> {
+        let mut made = Self::make(root);
+        for _ in 1..ATTEMPTS {
+            match &made {
+                // A clear has taken them away between two steps.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => made = Self::make(root),
+                _ => break,
+            }
+        }
+        made
+    }
+
+    fn make(root: &Directory) -> io::Result<Self> {
         if let Ok(layout) = Self::open(root) {
             return Ok(layout);
         }
@@ -216,6 +232,12 @@ impl Layout {
         Ok(Some(bytes))
     }
 
+    /// Whether the header of this name has the same body as another header: put there by a rewrap that was broken off between
+    /// its two steps, or by another one at this moment.
+    pub(super) fn shares_body(&self, name: EntryName, header: &[u8]) -> io::Result<bool> {
+        Ok(self.header(name)?.is_some_and(|(_, found)| body_of(&found) == body_of(header)))
+    }
+
     pub(super) fn remove_body(&self, id: EntryId) -> io::Result<u64> {
         let name = id.to_string();
         let bytes = absent(self.bodies.status(&name))?.map_or(0, |status| status.bytes);
@@ -292,7 +314,7 @@ fn remove_trash(root: &Directory, name: &str, fresh: Option<&Layout>) -> Freed {
     let mut freed = Freed::default();
     let Ok(trash) = root.child(name) else { return freed };
     // Again where a late writer put one more file there.
-    for _ in 0..8 {
+    for _ in 0..ATTEMPTS {
         let more = empty(&trash, fresh);
         freed.entries += more.entries;
         freed.bytes += more.bytes;

@@ -118,7 +118,7 @@ impl Bench {
         self.command(arguments).spawn().unwrap()
     }
 
-    /// The binary, before it is started.
+    /// The binary, with pipes at all ends.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let store = self.store();
         let mut command = Command::new(env!("CARGO_BIN_EXE_deltaglider"));
@@ -135,6 +135,11 @@ impl Bench {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Every file of this world.
+    pub fn all_files(&self) -> Vec<PathBuf> {
+        files(self.root.path())
     }
 
     /// Changes a byte in the middle of every large file of the store: the references.

@@ -4,8 +4,11 @@
 
 mod bench;
 mod cache;
+mod canary;
 mod file_store;
 mod keys;
+mod leftovers;
 mod rotation;
 mod s3;
+mod sharing;
 mod signals;

@@ -6,9 +6,9 @@ use tokio::runtime::Runtime;
 use crate::bench::{Bench, archive};
 
 /// A world with a server, and the runtime that the server lives in.
-struct Cloud {
-    bench: Bench,
-    _server: S3Server,
+pub struct Cloud {
+    pub bench: Bench,
+    pub server: S3Server,
     _runtime: Runtime,
 }
 
@@ -22,13 +22,26 @@ impl Cloud {
             .with("AWS_SECRET_ACCESS_KEY", server.secret_key())
             .with("AWS_DEFAULT_REGION", "us-east-1")
             .with("AWS_MAX_ATTEMPTS", "2");
-        Self { bench, _server: server, _runtime: runtime }
+        Self { bench, server, _runtime: runtime }
     }
 
-    fn with_bucket() -> Self {
+    pub fn with_bucket() -> Self {
         let cloud = Self::new();
         assert_eq!(cloud.bench.run(&["mb", "s3://shop"]).out, "make_bucket: shop\n");
         cloud
+    }
+
+    /// The same with a variable set.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.bench = self.bench.with(name, value);
+        self
+    }
+
+    /// How often a reference was fetched since the log was reset last.
+    pub fn reference_gets(&self) -> usize {
+        let requests = self.server.log().requests();
+        let fetched = |operation: &str, key: &str| operation == "GetObject" && key.ends_with("reference.bin");
+        requests.iter().filter(|request| fetched(request.operation, &request.key)).count()
     }
 }
 
@@ -92,7 +105,7 @@ fn what_the_service_refuses_decides_the_exit_code() {
 #[test]
 fn without_credentials_transfers_fail_and_listings_say_253() {
     let cloud = Cloud::with_bucket();
-    let bench = Bench::new().with("AWS_ENDPOINT_URL", &cloud._server.endpoint());
+    let bench = Bench::new().with("AWS_ENDPOINT_URL", &cloud.server.endpoint());
     bench.write("a.txt", b"a");
     let upload = bench.run(&["cp", "a.txt", "s3://shop/"]);
     assert_eq!(upload.code, 1);

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::bodies::{ContentStream, blocking, content_stream};
 use super::coding::Decoding;
 use super::head::{Candidate, candidates, logical_head, missing_field, not_found};
-use super::reference::Loaded;
+use super::reference::{Loaded, Search};
 use super::{Engine, LogicalHead, MAX_ROUNDS, ReferenceUse};
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
@@ -194,7 +194,7 @@ impl Engine {
         }
         let digest = record.reference_sha256.ok_or_else(|| missing_field(at, "ref-sha256"))?;
         let space = DeltaSpace::of_stored(at);
-        match self.search_reference(&space, digest, record.reference_key.as_deref()).await? {
+        match self.search_reference(&space, digest, record.reference_key.as_deref(), Search::CacheFirst).await? {
             Some(reference) => Ok(Ok(Delta { at: at.clone(), record, object, reference, reference_sha256: digest })),
             None => {
                 let error = Error::ReferenceMissing { at: at.clone(), reference: space.reference(), digest };
@@ -253,7 +253,8 @@ impl Engine {
         digest: Sha256,
     ) -> Result<(Bytes, ReferenceUse), Error> {
         let space = DeltaSpace::of_stored(delta_at);
-        for _ in 0..3 {
+        let mut rounds = Search::ROUNDS.into_iter().skip(1);
+        loop {
             match self.load_reference(reference, digest).await? {
                 Loaded::Proven(bytes, used) => return Ok((bytes, used)),
                 Loaded::DamagedInStore(actual) => {
@@ -261,12 +262,16 @@ impl Engine {
                 }
                 Loaded::DamagedInCache => {}
             }
-            reference =
-                self.search_reference(&space, digest, record.reference_key.as_deref()).await?.ok_or_else(|| {
-                    Error::ReferenceMissing { at: delta_at.clone(), reference: space.reference(), digest }
-                })?;
+            let Some(search) = rounds.next() else {
+                return Err(Error::Contended { at: space.reference(), rounds: Search::ROUNDS.len() as u32 });
+            };
+            let found = self.search_reference(&space, digest, record.reference_key.as_deref(), search).await?;
+            reference = found.ok_or_else(|| Error::ReferenceMissing {
+                at: delta_at.clone(),
+                reference: space.reference(),
+                digest,
+            })?;
         }
-        Err(Error::Contended { at: space.reference(), rounds: 3 })
     }
 }
 

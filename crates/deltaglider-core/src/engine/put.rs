@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::bodies::{blocking, content_body};
 use super::coding::Encoded;
 use super::plan::{self, Form, PutFacts, WhyWhole};
-use super::reference::{Loaded, ReferenceState, StoredReference};
+use super::reference::{Loaded, ReferenceState, Search, StoredReference};
 use super::source::{Opened, Prepared, Source};
 use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
 use crate::delta_space::{delta_form, whole_form};
@@ -299,8 +299,8 @@ impl Engine {
 
     /// The reference in memory, proven: from the cache or from the store, tried again where the cache was damaged.
     async fn reference_bytes(&self, reference: &StoredReference) -> Result<Loading, Error> {
-        for _ in 0..3 {
-            let found = match self.find_reference(reference).await {
+        for search in Search::ROUNDS {
+            let found = match self.find_reference(reference, search).await {
                 Ok(found) => found,
                 Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
                 Err(error) => return Err(error),

@@ -39,6 +39,20 @@ pub(super) struct StoredReference {
     pub(super) size: u64,
 }
 
+/// Where a reference is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// In the cache, then in the store.
+    CacheFirst,
+    /// In the store alone: what the cache holds cannot be read.
+    StoreAlone,
+}
+
+impl Search {
+    /// The rounds in which a reference is loaded, where the cached one turns out to be damaged.
+    pub(super) const ROUNDS: [Self; 3] = [Self::CacheFirst, Self::CacheFirst, Self::StoreAlone];
+}
+
 /// A reference found, not yet in memory.
 #[derive(Debug)]
 pub(super) enum FoundReference {
@@ -107,8 +121,12 @@ impl Engine {
     }
 
     /// Looks a reference up in the cache, else begins to fetch it from where it stands.
-    pub(super) async fn find_reference(&self, wanted: &StoredReference) -> Result<FoundReference, Error> {
-        let claim = match self.look_up(wanted.sha256).await? {
+    pub(super) async fn find_reference(
+        &self,
+        wanted: &StoredReference,
+        search: Search,
+    ) -> Result<FoundReference, Error> {
+        let claim = match self.look_up(wanted.sha256, search).await? {
             Lookup::Hit(content) => return Ok(FoundReference::Cached(content)),
             Lookup::Miss(claim) => claim,
         };
@@ -123,8 +141,9 @@ impl Engine {
         space: &DeltaSpace,
         digest: Sha256,
         recorded_key: Option<&str>,
+        search: Search,
     ) -> Result<Option<FoundReference>, Error> {
-        let claim = match self.look_up(digest).await? {
+        let claim = match self.look_up(digest, search).await? {
             Lookup::Hit(content) => return Ok(Some(FoundReference::Cached(content))),
             Lookup::Miss(claim) => claim,
         };
@@ -158,7 +177,12 @@ impl Engine {
                 }
             }
             FoundReference::Remote { object, claim } => {
-                let (scratch, actual) = self.spool_object(*object).await?;
+                let mut object = *object;
+                // Whoever waits for this fetch waits on as long as something comes.
+                let claim = Arc::new(claim);
+                let arriving = Arc::clone(&claim);
+                object.body = object.body.inspect(move |_| arriving.progress()).boxed();
+                let (scratch, actual) = self.spool_object(object).await?;
                 if actual != digest {
                     return Ok(Loaded::DamagedInStore(actual));
                 }
@@ -223,7 +247,10 @@ impl Engine {
         }
     }
 
-    async fn look_up(&self, digest: Sha256) -> Result<Lookup, Error> {
+    async fn look_up(&self, digest: Sha256, search: Search) -> Result<Lookup, Error> {
+        if search == Search::StoreAlone {
+            return Ok(Lookup::Miss(Claim::unshared()));
+        }
         match self.inner.cache.lookup(&CacheKey::stored(digest)).await {
             Ok(lookup) => Ok(lookup),
             Err(error) if error.is_configuration() => Err(error.into()),

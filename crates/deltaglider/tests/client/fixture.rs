@@ -50,6 +50,11 @@ impl Fixture {
         names(&self.cache_directory())
     }
 
+    /// Every file in the cache directory.
+    pub fn files(&self) -> Vec<PathBuf> {
+        files(&self.cache_directory())
+    }
+
     /// How often a reference was fetched since the last reset.
     pub fn reference_gets(&self) -> usize {
         let requests = self.store.requests();
@@ -81,6 +86,15 @@ pub fn names(directory: &std::path::Path) -> Vec<String> {
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+fn files(directory: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
 }
 
 /// Archives that differ in a few bytes.

@@ -76,10 +76,12 @@ async fn a_clear_every_two_hours_costs_one_reference_each() {
     change(&file, 64 << 10, 0);
     let changing = tokio::spawn({
         let file = file.clone();
+        // Between two uploads, so that each finds another content.
         async move {
+            tokio::time::sleep(every / 2).await;
             for version in 1.. {
-                tokio::time::sleep(every).await;
                 change(&file, 64 << 10, version);
+                tokio::time::sleep(every).await;
             }
         }
     });

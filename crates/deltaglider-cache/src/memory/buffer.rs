@@ -1,0 +1,81 @@
+//! Memory for one body: what is freed goes back to the system at once, whatever an allocator would keep of it.
+
+use std::io;
+
+use bytes::Bytes;
+use memmap2::MmapMut;
+
+/// From this size on a body has a mapping of its own; smaller ones would waste too much of their last page.
+const MAPPED: usize = 128 << 10;
+
+/// A body being written, of a length that is known.
+pub(super) struct Buffer {
+    room: Room,
+    filled: usize,
+}
+
+enum Room {
+    Allocated(Vec<u8>),
+    Mapped(MmapMut),
+}
+
+impl Buffer {
+    /// Takes the memory; fails where there is none.
+    pub(super) fn new(length: usize) -> io::Result<Self> {
+        // Mappings are limited in number; where there are too many, the allocator does.
+        if length >= MAPPED
+            && let Ok(mapping) = MmapMut::map_anon(length)
+        {
+            return Ok(Self { room: Room::Mapped(mapping), filled: 0 });
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.resize(length, 0);
+        Ok(Self { room: Room::Allocated(bytes), filled: 0 })
+    }
+
+    /// Appends; fails where that is more than was announced.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room: &mut [u8] = match &mut self.room {
+            Room::Allocated(room) => room,
+            Room::Mapped(room) => room,
+        };
+        let Some(place) = room[self.filled..].get_mut(..bytes.len()) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than was announced"));
+        };
+        place.copy_from_slice(bytes);
+        self.filled += bytes.len();
+        Ok(())
+    }
+
+    /// What was written, never to change again.
+    pub(super) fn freeze(self) -> Bytes {
+        let whole = match self.room {
+            Room::Allocated(bytes) => Bytes::from(bytes),
+            Room::Mapped(mapping) => Bytes::from_owner(mapping),
+        };
+        whole.slice(..self.filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_length_comes_back_and_no_more_fits() {
+        for length in [0, 1, MAPPED - 1, MAPPED, MAPPED + 1] {
+            let content: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let mut buffer = Buffer::new(length).expect("there is memory");
+            for portion in content.chunks(1000) {
+                buffer.push(portion).expect("announced");
+            }
+            assert!(buffer.push(b"x").is_err());
+            assert_eq!(buffer.freeze(), content);
+        }
+        assert!(Buffer::new(usize::MAX).is_err());
+        let mut shorter = Buffer::new(MAPPED).expect("there is memory");
+        shorter.push(b"short").expect("announced");
+        assert_eq!(&*shorter.freeze(), b"short");
+    }
+}
