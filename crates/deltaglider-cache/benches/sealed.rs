@@ -1,7 +1,6 @@
 //! Sealing, opening, hits, inserts and rewraps, beside what bounds them in the same run: the AEAD alone, SHA-256, memcpy, the disk;
 //! and beside Fernet, as the earlier tool seals its cache.
 //!
-//! What is measured is the processor time of the process, all threads together, so that figures of a busy machine compare.
 //! `cargo bench -p deltaglider-cache`; the medians are in `target/criterion/*/*/new/estimates.json`.
 
 use std::fs::{self, File};
@@ -17,7 +16,7 @@ use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use deltaglider_cache::{FilesystemCache, FilesystemConfig, MemoryCache, MemoryConfig};
 use deltaglider_core::cache::{CacheKey, Lookup, ReferenceCache};
@@ -70,39 +69,6 @@ impl KeyProvider for Keys {
     }
 }
 
-/// Processor time.
-struct Processor;
-
-impl Measurement for Processor {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("less than a second"))
-    }
-
-    fn end(&self, began: Duration) -> Duration {
-        self.start() - began
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
-
 fn random(size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     getrandom::fill(&mut bytes).expect("random");
@@ -118,7 +84,7 @@ fn read(content: &dyn RandomAccess, buffer: &mut [u8]) {
 }
 
 /// What the content passes through, and what bounds it.
-fn bodies(criterion: &mut Criterion<Processor>) {
+fn bodies(criterion: &mut Criterion) {
     let content = random(SIZE);
     let mut buffer = vec![0; 1 << 20];
     let mut group = criterion.benchmark_group("body");
@@ -182,7 +148,7 @@ fn bodies(criterion: &mut Criterion<Processor>) {
 }
 
 /// AES-128-CBC and HMAC-SHA256 over all of it, in base64: <https://github.com/fernet/spec/blob/master/Spec.md>.
-fn fernet(group: &mut BenchmarkGroup<'_, Processor>, content: &[u8]) {
+fn fernet(group: &mut BenchmarkGroup<'_, WallTime>, content: &[u8]) {
     let cipher = Aes128::new(&[3; 16].into());
     let tag_of = |bytes: &[u8]| {
         let mut mac = <Hmac<sha2::Sha256> as hmac::KeyInit>::new_from_slice(&[4; 16]).expect("a key of any length");
@@ -238,7 +204,7 @@ fn write(place: &Path, content: &[u8], sync: bool) {
     fs::remove_file(path).expect("removed");
 }
 
-fn caches(criterion: &mut Criterion<Processor>) {
+fn caches(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let place = tempfile::tempdir().expect("a directory");
     let disk = FilesystemCache::open(FilesystemConfig::new(place.path().join("cache")), Keys::new());
@@ -247,7 +213,8 @@ fn caches(criterion: &mut Criterion<Processor>) {
     let content = random(SIZE);
     let entry = CacheKey::stored(Sha256::of(&content));
     let content: Arc<dyn RandomAccess> = Arc::new(Bytes::from(content));
-    let mut buffer = vec![0; 1 << 20];
+    // A reference is read whole, by one call.
+    let mut buffer = vec![0; SIZE];
 
     let mut group = criterion.benchmark_group("cache");
     group.throughput(Throughput::Bytes(SIZE as u64)).sample_size(20).sampling_mode(SamplingMode::Flat);
@@ -279,7 +246,7 @@ fn caches(criterion: &mut Criterion<Processor>) {
     group.finish();
 }
 
-fn rewraps(criterion: &mut Criterion<Processor>) {
+fn rewraps(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let place = tempfile::tempdir().expect("a directory");
     let keys = Keys::new();
@@ -306,7 +273,7 @@ fn rewraps(criterion: &mut Criterion<Processor>) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().with_measurement(Processor);
+    config = Criterion::default();
     targets = bodies, caches, rewraps
 }
 criterion_main!(benches);

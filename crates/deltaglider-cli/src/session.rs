@@ -148,3 +148,40 @@ fn ensure_bucket(url: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Cli;
+
+    #[test]
+    fn a_panic_removes_an_ephemeral_cache() {
+        let place = tempfile::tempdir().expect("a directory");
+        let caches = place.path().join("caches");
+        std::fs::create_dir(&caches).expect("made");
+        let held = || std::fs::read_dir(&caches).expect("read").count();
+        let (args, _) = Cli::try_parse_from(["deltaglider", "ls"]).expect("parses").verb();
+        let mut config = Config::default();
+        config.cache.directory = Some(caches.clone());
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let session = Session::new(args);
+                session.config.set(Ok(config)).expect("not read yet");
+                let client = session.client().await.expect("made");
+                let store = format!("file://{}/store", place.path().display());
+                client.create_bucket().bucket(&store).send().await.expect("made");
+                client.put_object().bucket(&store).key("a.zip").body(vec![7; 10_000]).send().await.expect("put");
+                assert_eq!(held(), 1);
+                panic!("in the middle of a command");
+            })
+        }));
+        let message = panicked.expect_err("it panics").downcast::<&str>().expect("the panic above");
+        assert_eq!(*message, "in the middle of a command");
+        assert_eq!(held(), 0);
+    }
+}

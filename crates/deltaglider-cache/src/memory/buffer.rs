@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 
 /// From this size on a body has a mapping of its own; smaller ones would waste too much of their last page.
 const MAPPED: usize = 128 << 10;
@@ -22,9 +22,10 @@ enum Room {
 impl Buffer {
     /// Takes the memory; fails where there is none.
     pub(super) fn new(length: usize) -> io::Result<Self> {
-        // Mappings are limited in number; where there are too many, the allocator does.
+        // All of its pages at once, which costs a fraction of one fault for each. Mappings are limited in number; where there are
+        // too many, the allocator does.
         if length >= MAPPED
-            && let Ok(mapping) = MmapMut::map_anon(length)
+            && let Ok(mapping) = MmapOptions::new().len(length).populate().map_anon()
         {
             return Ok(Self { room: Room::Mapped(mapping), filled: 0 });
         }

@@ -1,16 +1,22 @@
 //! Opens a sealed body at any offset.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use zeroize::Zeroizing;
 
 use super::{Binding, BodyKey, CHUNK, ChunkCipher, SealError, TAG, plain_length, sealed_length};
 use crate::RandomAccess;
 
+/// A read of so much or more for each thread is opened by several: starting one costs a tenth of that.
+const PER_THREAD: usize = 1 << 20;
+/// A read has at most so many threads, and no more than there are processors.
+const MAX_THREADS: usize = 4;
+
 /// A sealed body, opened: gives the content at any offset, and not one byte that is not authentic.
 ///
-/// Memory is one chunk and its sealed form, whatever the content's size; a read touches the chunks of its range alone.
+/// Memory is one chunk and its sealed form for each thread, whatever the content's size; a read touches the chunks of its range
+/// alone, and one of 2 MiB and more is opened by up to four threads.
 /// Damage is an [`io::Error`] of kind `InvalidData` that holds a [`SealError`].
 #[derive(Debug)]
 pub struct SealReader<S> {
@@ -21,6 +27,7 @@ pub struct SealReader<S> {
     opened: Mutex<Opened>,
 }
 
+#[derive(Default)]
 struct Opened {
     index: Option<u64>,
     plain: Zeroizing<Vec<u8>>,
@@ -35,7 +42,7 @@ impl<S: RandomAccess> SealReader<S> {
         if binding.length.is_some_and(|bound| sealed_length(bound) != Some(sealed)) {
             return Err(SealError::Length);
         }
-        let opened = Mutex::new(Opened { index: None, plain: Zeroizing::default(), sealed: Vec::new() });
+        let opened = Mutex::default();
         Ok(Self { source, cipher: ChunkCipher::new(key, binding), length, opened })
     }
 
@@ -54,6 +61,60 @@ impl<S: RandomAccess> SealReader<S> {
         Ok(self.cipher.open(index, last, sealed, out)?)
     }
 
+    /// Fills `buffer` from `offset`; the content does not end before.
+    fn read_range(&self, buffer: &mut [u8], offset: u64, opened: &mut Opened) -> io::Result<()> {
+        let mut read = 0;
+        while read < buffer.len() {
+            let at = offset + read as u64;
+            let index = at / CHUNK as u64;
+            let within = (at % CHUNK as u64) as usize;
+            let length = self.chunk_length(index);
+            let taken = (length - within).min(buffer.len() - read);
+            let out = &mut buffer[read..read + taken];
+            if opened.index == Some(index) {
+                out.copy_from_slice(&opened.plain[within..within + taken]);
+            } else if taken == length {
+                self.open_chunk(index, out, &mut opened.sealed)?;
+            } else {
+                opened.index = None;
+                opened.plain.resize(length, 0);
+                self.open_chunk(index, &mut opened.plain, &mut opened.sealed)?;
+                opened.index = Some(index);
+                out.copy_from_slice(&opened.plain[within..within + taken]);
+            }
+            read += taken;
+        }
+        Ok(())
+    }
+
+    /// Does the same on several threads, or on fewer where they cannot be had. A part ends where a chunk does.
+    fn read_by_threads(&self, mut buffer: &mut [u8], mut offset: u64, threads: usize) -> io::Result<()> {
+        let part = (buffer.len() / threads).next_multiple_of(CHUNK);
+        let mut parts = Vec::with_capacity(threads + 1);
+        while !buffer.is_empty() {
+            let length = (part - (offset % CHUNK as u64) as usize).min(buffer.len());
+            let (out, rest) = std::mem::take(&mut buffer).split_at_mut(length);
+            parts.push((out, offset));
+            (buffer, offset) = (rest, offset + length as u64);
+        }
+        let parts = Mutex::new(parts);
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let work = || -> io::Result<()> {
+            while let Some((out, at)) = next() {
+                self.read_range(out, at, &mut Opened::default())?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> =
+                (1..threads).map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            let own = work();
+            others.into_iter().fold(own, |outcome, other| {
+                outcome.and(other.join().unwrap_or_else(|_| Err(io::Error::other("a reader panicked"))))
+            })
+        })
+    }
+
     fn last_chunk(&self) -> u64 {
         self.length.saturating_sub(1) / CHUNK as u64
     }
@@ -70,36 +131,24 @@ impl<S: RandomAccess> RandomAccess for SealReader<S> {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let wanted = self.length.saturating_sub(offset).min(buffer.len() as u64) as usize;
-        // Readers beside one another do not wait: who finds the chunk in use opens one of its own.
-        let mut own = None;
-        let mut shared = self.opened.try_lock().ok();
-        let opened = match shared.as_deref_mut() {
-            Some(opened) => opened,
-            None => own.insert(Opened { index: None, plain: Zeroizing::default(), sealed: Vec::new() }),
-        };
-        let mut read = 0;
-        while read < wanted {
-            let at = offset + read as u64;
-            let index = at / CHUNK as u64;
-            let within = (at % CHUNK as u64) as usize;
-            let length = self.chunk_length(index);
-            let taken = (length - within).min(wanted - read);
-            let out = &mut buffer[read..read + taken];
-            if opened.index == Some(index) {
-                out.copy_from_slice(&opened.plain[within..within + taken]);
-            } else if taken == length {
-                self.open_chunk(index, out, &mut opened.sealed)?;
-            } else {
-                opened.index = None;
-                opened.plain.resize(length, 0);
-                self.open_chunk(index, &mut opened.plain, &mut opened.sealed)?;
-                opened.index = Some(index);
-                out.copy_from_slice(&opened.plain[within..within + taken]);
+        let threads = (wanted / PER_THREAD).min(processors());
+        if threads > 1 {
+            self.read_by_threads(&mut buffer[..wanted], offset, threads)?;
+        } else {
+            // Readers beside one another do not wait: who finds the chunk in use opens one of its own.
+            match self.opened.try_lock() {
+                Ok(mut opened) => self.read_range(&mut buffer[..wanted], offset, &mut opened)?,
+                Err(_) => self.read_range(&mut buffer[..wanted], offset, &mut Opened::default())?,
             }
-            read += taken;
         }
-        Ok(read)
+        Ok(wanted)
     }
+}
+
+/// How many threads a large read may have. Asking the system each time would take longer than opening a chunk.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS)))
 }
 
 impl std::fmt::Debug for Opened {
@@ -188,6 +237,28 @@ mod tests {
                 assert_eq!(&buffer[..read], &content[at..end]);
             }
         }
+    }
+
+    #[test]
+    fn large_ranges_read_back_by_several_threads() {
+        let content = content(5 * PER_THREAD + 4321);
+        let binding = binding(Some(content.len() as u64));
+        let reader = SealReader::new(Bytes::from(sealed(&content, binding)), &key(), binding).expect("its length fits");
+        for at in [0, 1, CHUNK - 1, CHUNK, PER_THREAD + 77] {
+            for length in [2 * PER_THREAD, 3 * PER_THREAD + 1, content.len()] {
+                for threads in 1..=MAX_THREADS {
+                    let end = content.len().min(at + length);
+                    let mut buffer = vec![0; end - at];
+                    reader.read_by_threads(&mut buffer, at as u64, threads).expect("read");
+                    assert!(buffer == content[at..end], "{at}, {length}, {threads}");
+                }
+            }
+        }
+        let mut body = sealed(&content, binding);
+        body[4 * PER_THREAD] ^= 1;
+        let reader = SealReader::new(Bytes::from(body), &key(), binding).expect("its length fits");
+        let error = reader.read_at(&mut vec![0; content.len()], 0).expect_err("damaged");
+        assert!(SealError::of(&error).is_some(), "{error}");
     }
 
     #[test]
