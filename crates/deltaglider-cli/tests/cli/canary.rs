@@ -281,4 +281,11 @@ fn no_write_of_a_run_holds_plaintext() {
     assert!(sealed >= size, "{sealed}");
     let sealed = look_at_run(&bench, &canary, &["cp", "STORE/rel/1.zip", "again.zip"]);
     assert!(sealed < size, "{sealed}: cached already");
+
+    // Under another key an entry gets another header; its body is not touched.
+    let rotated = bench.with("DG_CACHE_ENCRYPTION_KEY", NEW_KEY).with("DG_CACHE_ENCRYPTION_KEYS_OLD", OLD_KEY);
+    let sealed = look_at_run(&rotated, &canary, &["key", "rewrap"]);
+    assert!((1..4096).contains(&sealed), "{sealed}");
+    look_at_run(&rotated, &canary, &["cp", "STORE/rel/1.zip", "rotated.zip"]);
+    assert_eq!(rotated.read("rotated.zip"), canary.version(1));
 }
