@@ -24,7 +24,8 @@ pub struct Backup {
     pub every: Duration,
 }
 
-#[tokio::main]
+// One upload at a time needs no more threads; each would have an arena of the allocator's to fill.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, prefix, seconds] = &arguments[..] else {

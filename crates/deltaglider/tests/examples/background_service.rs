@@ -41,8 +41,7 @@ async fn memory_and_disk_stay_flat_without_a_clear() {
     let prefix = format!("s3://{BUCKET}/state/");
     let uploads = uploads();
     let arguments = [file.to_str().unwrap(), &prefix, "0.001"];
-    // Each arena of glibc keeps what was freed in it, and a new thread may begin a new one: without a limit, memory rises in steps.
-    let mut service = world.start("background_service", &arguments, &[("MALLOC_ARENA_MAX", "2")]);
+    let mut service = world.start("background_service", &arguments, &[]);
     let mut taken = Vec::new();
     for upload in 0..uploads {
         let line = service.line();
