@@ -130,6 +130,10 @@ impl<S: RandomAccess> RandomAccess for SealReader<S> {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.length == 0 {
+            // That there is nothing must be authentic too: its one chunk is a tag alone.
+            self.open_chunk(0, &mut [], &mut Vec::new())?;
+        }
         let wanted = self.length.saturating_sub(offset).min(buffer.len() as u64) as usize;
         let threads = (wanted / PER_THREAD).min(processors());
         if threads > 1 {
@@ -298,6 +302,19 @@ mod tests {
         for (case, body, binding, key) in cases {
             let error = whole(body, binding, key).expect_err(case);
             assert!(SealError::of(&error).is_some(), "{case}: {error}");
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_is_authentic_too() {
+        for at in 0..TAG {
+            let mut body = sealed(&[], binding(None));
+            body[at] ^= 1;
+            let reader = SealReader::new(Bytes::from(body), &key(), binding(None)).expect("its length fits");
+            for buffer in [&mut [][..], &mut [0; 4]] {
+                let error = reader.read_at(buffer, 0).expect_err("damaged");
+                assert!(SealError::of(&error).is_some(), "{error}");
+            }
         }
     }
 
