@@ -35,11 +35,14 @@ impl Outcome {
     }
 }
 
-/// How many tests there were.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many tests there were, and which of them failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u64,
     failed: u64,
+    names: Vec<String>,
+    /// In a list of those that failed, which an empty line ends.
+    listing: bool,
 }
 
 type Step = fn(&Path, &mut Tally) -> Result<Outcome>;
@@ -86,6 +89,8 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<bool> {
     }
     let lands = done.into_iter().all(|(_, _, outcome)| outcome.lands());
     println!("{} passed, {} failed", tally.passed, tally.failed);
+    // Once more at the end: of a long output, the end is what is kept.
+    tally.names.iter().for_each(|name| println!("failed: {name}"));
     Ok(lands)
 }
 
@@ -159,8 +164,13 @@ fn run_tests(command: &mut Command, tally: &mut Tally) -> Result<Outcome> {
     Ok(Outcome::of(child.wait()?.success()))
 }
 
-/// Adds a line such as `test result: ok. 3 passed; 0 failed; …`.
+/// Adds a line such as `test result: ok. 3 passed; 0 failed; …`, or a name of the list `failures:`.
 fn count(line: &str, tally: &mut Tally) {
+    match line.strip_prefix("    ") {
+        _ if line == "failures:" => tally.listing = true,
+        Some(name) if tally.listing => tally.names.push(name.to_owned()),
+        _ => tally.listing = false,
+    }
     let Some((_, result)) = line.split_once("test result: ") else { return };
     let figure = |word: &str| {
         let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(word));
@@ -180,11 +190,20 @@ mod tests {
         for line in [
             "running 3 tests",
             "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "failures:",
+            "",
+            "---- one stdout ----",
+            "    not a name",
+            "failures:",
+            "    one",
+            "    two",
+            "",
             "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
         ] {
             count(line, &mut tally);
         }
-        assert_eq!(tally, Tally { passed: 13, failed: 2 });
+        assert_eq!((tally.passed, tally.failed), (13, 2));
+        assert_eq!(tally.names, ["one", "two"]);
     }
 
     #[test]
