@@ -1,0 +1,1 @@
+//! Archive-aware delta codecs of DeltaGlider.
