@@ -6,6 +6,7 @@ use std::fmt::{self, Debug, Display};
 use std::io::{Read, Write};
 
 use crate::RandomAccess;
+use crate::cache::Form;
 
 /// Names a codec in the stored record of every delta; never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,9 +52,29 @@ impl Debug for CodecId {
 /// - With another reference, `decode` fails or gives other bytes; the caller compares digests.
 /// - Both stay inside `limits.memory`, or fail with [`CodecError::Memory`] before they begin.
 /// - An error of `delta.write` or `target.write` ends the call with it.
+///
+/// `reference` is the reference in the codec's own [form](Self::reference_form).
 pub trait DeltaCodec: Debug + Send + Sync + 'static {
     /// The codec's name in the stored record.
     fn id(&self) -> CodecId;
+
+    /// The form in which the codec takes references; where it is not the stored one, [`prepare`](Self::prepare) makes it.
+    fn reference_form(&self) -> Form {
+        Form::STORED
+    }
+
+    /// Writes a stored reference in the codec's own form: always the same for the same reference, whatever the limits, which
+    /// decide only whether it can be made.
+    fn prepare(
+        &self,
+        reference: &dyn RandomAccess,
+        prepared: &mut dyn Write,
+        limits: &CodecLimits,
+    ) -> Result<(), CodecError> {
+        let _ = limits;
+        std::io::copy(&mut reference.reader(), prepared)?;
+        Ok(())
+    }
 
     /// Bytes of memory that encoding and decoding again take at most, the reference in memory included, the target not;
     /// `None` where no setting of the codec fits into `limit`.

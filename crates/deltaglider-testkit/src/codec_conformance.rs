@@ -93,8 +93,17 @@ pub fn pairs() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
 pub fn encode(codec: &dyn DeltaCodec, reference: &[u8], target: &[u8], memory: u64) -> Result<Vec<u8>, CodecError> {
     let mut delta = Vec::new();
     let limits = CodecLimits { memory, target_size: target.len() as u64 };
-    codec.encode(&shared(reference), &shared(target), &mut delta, &limits)?;
+    codec.encode(&shared(&prepared(codec, reference)), &shared(target), &mut delta, &limits)?;
     Ok(delta)
+}
+
+/// A reference in the codec's own form.
+#[must_use]
+pub fn prepared(codec: &dyn DeltaCodec, reference: &[u8]) -> Vec<u8> {
+    let mut form = Vec::new();
+    let limits = CodecLimits { memory: ROOMY, target_size: 0 };
+    codec.prepare(&shared(reference), &mut form, &limits).expect("a reference that fits");
+    form
 }
 
 /// What the codec writes for a delta, and how the call ends.
@@ -107,7 +116,7 @@ pub fn decode(
 ) -> (Vec<u8>, Result<(), CodecError>) {
     let mut target = Vec::new();
     let limits = CodecLimits { memory, target_size };
-    let result = codec.decode(&shared(reference), &mut &delta[..], &mut target, &limits);
+    let result = codec.decode(&shared(&prepared(codec, reference)), &mut &delta[..], &mut target, &limits);
     (target, result)
 }
 
@@ -123,7 +132,7 @@ pub fn decode_gives_the_target(codec: &dyn DeltaCodec) {
         let mut read = Vec::new();
         let limits = CodecLimits { memory: ROOMY, target_size: target.len() as u64 };
         let mut delta = OneByteAtATime(&delta);
-        codec.decode(&Unmapped(reference), &mut delta, &mut read, &limits).expect(name);
+        codec.decode(&Unmapped(prepared(codec, &reference)), &mut delta, &mut read, &limits).expect(name);
         assert!(read == target, "{name}, read");
     }
 }
@@ -136,7 +145,7 @@ pub fn encode_is_deterministic(codec: &dyn DeltaCodec) {
 
         let mut read = Vec::new();
         let limits = CodecLimits { memory: ROOMY, target_size: target.len() as u64 };
-        codec.encode(&Unmapped(reference), &Unmapped(target), &mut read, &limits).expect(name);
+        codec.encode(&Unmapped(prepared(codec, &reference)), &Unmapped(target), &mut read, &limits).expect(name);
         assert!(delta == read, "{name}, read");
     }
 }
@@ -207,6 +216,7 @@ pub fn memory_is_bounded(codec: &dyn DeltaCodec) {
     let reference = text(8, 3_000_000);
     let target = [&reference[1_000_000..], &noise(9, 6_000_000)].concat();
     let sizes = (reference.len() as u64, target.len() as u64);
+    let form = prepared(codec, &reference);
     let needed = codec.memory(sizes.0, sizes.1, ROOMY).expect("fits");
     assert!(needed <= ROOMY);
     for limit in [needed, needed - 1, needed / 2, needed / 3, 1 << 20, 1, 0] {
@@ -214,10 +224,10 @@ pub fn memory_is_bounded(codec: &dyn DeltaCodec) {
         assert!(told.is_none_or(|told| told <= limit));
         let mut delta = Vec::new();
         let limits = CodecLimits { memory: limit, target_size: sizes.1 };
-        match codec.encode(&Unmapped(reference.clone()), &shared(&target), &mut delta, &limits) {
+        match codec.encode(&Unmapped(form.clone()), &shared(&target), &mut delta, &limits) {
             Ok(()) => {
                 let mut given = Vec::new();
-                codec.decode(&Unmapped(reference.clone()), &mut &delta[..], &mut given, &limits).expect("decoded");
+                codec.decode(&Unmapped(form.clone()), &mut &delta[..], &mut given, &limits).expect("decoded");
                 assert!(given == target);
             }
             Err(CodecError::Memory { needed, limit: named }) => {
@@ -237,6 +247,7 @@ pub fn failed_writes_end_the_call(codec: &dyn DeltaCodec) {
     let target = noise(11, 2_000_000);
     let limits = CodecLimits { memory: ROOMY, target_size: target.len() as u64 };
     let delta = encode(codec, &reference, &target, ROOMY).expect("encoded");
+    let reference = prepared(codec, &reference);
     for accepted in [0, 1, 500_000] {
         let mut writer = Full { room: accepted, failures: 0 };
         let result = codec.encode(&shared(&reference), &shared(&target), &mut writer, &limits);
