@@ -1,0 +1,260 @@
+//! DEFLATE streams, taken apart and made again bit for bit.
+//!
+//! A stream is kept as its plaintext and a *side*: what an encoder chose. The kinds of side are told in
+//! [`encoder`], [`corrections`] and [`tokens`].
+
+mod bits;
+mod block;
+mod corrections;
+mod encoder;
+mod huffman;
+mod inflate;
+#[cfg(test)]
+mod samples;
+mod symbols;
+mod tokens;
+mod trees;
+mod varint;
+
+use crate::Effort;
+
+/// Corrections are tried by default where the tokens cost at least this many bytes, packed: a kilobyte for 30 ms.
+const CORRECTIONS_PAY: usize = 4 << 10;
+/// Plaintext for which corrections are tried by default, at most: a second of work.
+const CORRECTIONS_PLAIN: usize = 8 << 20;
+
+/// What a stream gives.
+#[derive(Debug)]
+pub(crate) struct Inflated {
+    /// The plaintext.
+    pub plain: Vec<u8>,
+    /// Bytes of input that the stream takes, the last partial byte included.
+    pub length: usize,
+}
+
+/// The ways to keep a stream. The numbers stand in a stored format and are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// The side names an encoder and its settings.
+    Encoder = 1,
+    /// The side tells where an encoder chose otherwise than `preflate-rs` foretells.
+    Corrections = 2,
+    /// The side tells all that the encoder chose.
+    Tokens = 3,
+}
+
+impl Kind {
+    /// The kind with this number.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Encoder),
+            2 => Some(Self::Corrections),
+            3 => Some(Self::Tokens),
+            _ => None,
+        }
+    }
+}
+
+/// What is kept of a stream besides its plaintext.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Representation {
+    /// How the side is read.
+    pub kind: Kind,
+    /// Not packed: zstd makes tokens much smaller, above all after those of another version of the stream.
+    pub side: Vec<u8>,
+}
+
+/// What goes wrong where a stream is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DeflateError {
+    /// Plaintext and side are not those of a stream of the recorded length.
+    #[error("the parts of a DEFLATE stream don't fit each other")]
+    Damaged,
+}
+
+/// Inflates the raw DEFLATE stream at the start of `input`: None where it is invalid, cut short, or gives more than
+/// `limit` bytes.
+///
+/// Takes memory for about twice what comes out, whatever `limit` is.
+pub(crate) fn inflate(input: &[u8], limit: usize) -> Option<Inflated> {
+    inflate::inflate(input, limit)
+}
+
+/// The cheapest way to keep exactly `stream`, whose plaintext is `plain`, proven by making the stream again; None where
+/// none works.
+///
+/// An encoder costs four bytes and wins. Else tokens and corrections are compared by what zstd makes of them; with
+/// `Effort::Fast`, and by default where they would gain little for their time, corrections are not tried.
+pub(crate) fn represent(stream: &[u8], plain: &[u8], effort: Effort) -> Option<Representation> {
+    if let Some(side) = encoder::detect(stream, plain) {
+        return Some(Representation { kind: Kind::Encoder, side });
+    }
+    let tokens = represent_tokens(stream, plain);
+    let cost = tokens.as_ref().map_or(usize::MAX, |tokens| packed(&tokens.side));
+    let try_corrections = match effort {
+        Effort::Fast => false,
+        Effort::Default => cost >= CORRECTIONS_PAY && plain.len() <= CORRECTIONS_PLAIN,
+        Effort::Max => true,
+    };
+    if try_corrections {
+        if let Some(side) = corrections::corrections(stream, plain)
+            && packed(&side) < cost
+            && corrections::rebuild(plain, &side).as_deref() == Ok(stream)
+        {
+            return Some(Representation { kind: Kind::Corrections, side });
+        }
+    }
+    tokens
+}
+
+/// Keeps exactly `stream` as tokens, proven; None where it is no stream with this plaintext.
+///
+/// For a caller who packs the side after that of another version: it is often smaller than corrections then, and it is
+/// made again ten times faster.
+pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
+    let side = tokens(stream)?;
+    let is_proven = tokens::rebuild(plain, &side, stream.len()).as_deref() == Ok(stream);
+    is_proven.then_some(Representation { kind: Kind::Tokens, side })
+}
+
+/// Makes a stream of exactly `length` bytes again from what [`represent`] gave.
+///
+/// Whatever the parts hold, it ends, does not panic, and takes memory in proportion to them; see [`corrections`] for
+/// the exception.
+pub(crate) fn rebuild(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, DeflateError> {
+    let stream = match kind {
+        Kind::Encoder => encoder::rebuild(plain, side, length).ok_or(DeflateError::Damaged),
+        Kind::Corrections => corrections::rebuild(plain, side),
+        Kind::Tokens => tokens::rebuild(plain, side, length),
+    }?;
+    if stream.len() == length { Ok(stream) } else { Err(DeflateError::Damaged) }
+}
+
+/// The side of exactly `stream` as tokens, whichever kind [`represent`] would choose: the prefix with which zstd packs
+/// the tokens of another version. None where it is no stream. What it gives for a stream is part of the stored format.
+pub(crate) fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
+    tokens::tokens(stream)
+}
+
+/// Bytes that a side takes, about.
+fn packed(side: &[u8]) -> usize {
+    zstd::bulk::compress(side, 3).map_or(side.len(), |packed| packed.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::samples::{odd_streams, sample, streams, valid_stream};
+    use super::*;
+
+    /// Takes a stream apart in every way and makes it again.
+    fn round_trip(stream: &[u8], plain: &[u8]) {
+        let inflated = inflate(stream, plain.len()).unwrap();
+        assert_eq!((&inflated.plain[..], inflated.length), (plain, stream.len()));
+        if !plain.is_empty() {
+            assert!(inflate(stream, plain.len() - 1).is_none(), "the limit holds");
+        }
+        let tokens = represent_tokens(stream, plain).unwrap();
+        for effort in [Effort::Fast, Effort::Default, Effort::Max] {
+            let Representation { kind, side } = represent(stream, plain, effort).unwrap();
+            assert!(side.len() <= tokens.side.len() || kind != Kind::Tokens);
+            assert_eq!(rebuild(kind, plain, &side, stream.len()).as_deref(), Ok(stream));
+            for length in [0, stream.len() + 1] {
+                assert_eq!(rebuild(kind, plain, &side, length), Err(DeflateError::Damaged));
+            }
+        }
+    }
+
+    #[test]
+    fn encoders_are_found_by_what_they_give() {
+        let plain = sample(200_000);
+        for (name, stream) in streams(&plain) {
+            let representation = represent(&stream, &plain, Effort::Fast).unwrap();
+            assert_eq!((representation.kind, representation.side.len()), (Kind::Encoder, 4), "{name}");
+            round_trip(&stream, &plain);
+        }
+    }
+
+    #[test]
+    fn short_streams_come_back() {
+        for length in [0, 1, 2, 3, 4, 5, 300] {
+            let plain = sample(length);
+            for (_, stream) in streams(&plain) {
+                round_trip(&stream, &plain);
+            }
+        }
+    }
+
+    #[test]
+    fn odd_streams_come_back() {
+        for stream in odd_streams() {
+            let plain = inflate(&stream, 1 << 20).unwrap().plain;
+            round_trip(&stream, &plain);
+        }
+    }
+
+    #[test]
+    fn streams_of_gnu_gzip_come_back() {
+        let files =
+            [&include_bytes!("../tests/vectors/gnu-gzip-1.gz")[..], include_bytes!("../tests/vectors/gnu-gzip-9.gz")];
+        for file in files {
+            let stream = &file[10..file.len() - 8];
+            let plain = inflate(stream, 1 << 20).unwrap().plain;
+            round_trip(stream, &plain);
+            assert!(represent(stream, &plain, Effort::Max).unwrap().side.len() < 64);
+        }
+    }
+
+    #[test]
+    fn corrections_come_back_and_damaged_ones_are_refused() {
+        let plain = sample(50_000);
+        let stream = miniz_oxide::deflate::compress_to_vec(&plain, 6);
+        let side = corrections::corrections(&stream, &plain).unwrap();
+        assert_eq!(corrections::rebuild(&plain, &side).unwrap(), stream);
+        for at in 0..side.len() {
+            let mut damaged = side.clone();
+            damaged[at] ^= 1;
+            assert_eq!(corrections::rebuild(&plain, &damaged), Err(DeflateError::Damaged));
+        }
+    }
+
+    #[test]
+    fn a_lying_limit_allocates_nothing() {
+        let inflated = inflate(&[3, 0], usize::MAX).unwrap();
+        assert_eq!((inflated.plain.capacity(), inflated.length), (0, 2));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn valid_streams_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let stream = valid_stream(&bytes);
+            let plain = inflate(&stream, 1 << 20).unwrap().plain;
+            let side = tokens(&stream).unwrap();
+            prop_assert_eq!(rebuild(Kind::Tokens, &plain, &side, stream.len()), Ok(stream));
+        }
+
+        #[test]
+        fn damaged_streams_and_sides_never_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200), at in any::<usize>(), bit in 0..8u32, cut in any::<usize>()
+        ) {
+            let mut stream = valid_stream(&bytes);
+            let plain = inflate(&stream, 1 << 20).unwrap().plain;
+            let mut side = tokens(&stream).unwrap();
+            let length = stream.len();
+            let place = at % stream.len();
+            stream[place] ^= 1 << bit;
+            let _ = (inflate(&stream, 1 << 16), tokens(&stream), inflate(&stream[..cut % length], 1 << 16));
+            let place = at % side.len();
+            side[place] ^= 1 << bit;
+            for kind in [Kind::Encoder, Kind::Corrections, Kind::Tokens] {
+                let _ = rebuild(kind, &plain, &side, length);
+                let _ = rebuild(kind, &plain, &side[..cut % side.len()], length);
+                let _ = rebuild(kind, &plain[..cut % (plain.len() + 1)], &side, length);
+                let _ = rebuild(kind, &plain, &bytes, length);
+            }
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! zlib's deflate, made anew: the same bytes as zlib 1.2.5 and later give, and as Chromium's fork of it, which is
+//! Node.js's, gives.
+//!
+//! It stands for the call that nearly all make: the whole input, one window of 32 KiB, no flush. Where zlib moves its
+//! window and what it forgets then is told by `base`; apart from that, positions are those of the input.
+
+use super::super::bits::BitWriter;
+use super::super::block::LONGEST_MATCH;
+use super::blocks::Blocks;
+
+const WINDOW: usize = 32768;
+const SHORTEST_MATCH: usize = 3;
+/// Bytes that are wanted ahead of a position.
+const AHEAD: usize = LONGEST_MATCH + SHORTEST_MATCH + 1;
+const LARGEST_DISTANCE: usize = WINDOW - AHEAD;
+/// Copies of three bytes from farther away are not worth it.
+const TOO_FAR: usize = 4096;
+
+/// Which bytes find a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Hash {
+    /// zlib's, of three bytes.
+    Zlib,
+    /// Chromium's, of four.
+    Chromium,
+}
+
+/// zlib's strategies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Strategy {
+    Default,
+    Filtered,
+    HuffmanOnly,
+    Rle,
+    Fixed,
+}
+
+/// What a stream was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Parameters {
+    pub hash: Hash,
+    /// 1 to 9.
+    pub level: u8,
+    /// 1 to 9.
+    pub memory: u8,
+    pub strategy: Strategy,
+}
+
+/// What a level stands for: zlib's `configuration_table`.
+struct Search {
+    good: usize,
+    lazy: usize,
+    nice: usize,
+    chain: usize,
+}
+
+impl Search {
+    fn of(level: u8) -> Self {
+        let (good, lazy, nice, chain) = match level {
+            1 => (4, 4, 8, 4),
+            2 => (4, 5, 16, 8),
+            3 => (4, 6, 32, 32),
+            4 => (4, 4, 16, 16),
+            5 => (8, 16, 32, 32),
+            6 => (8, 16, 128, 128),
+            7 => (8, 32, 128, 256),
+            8 => (32, 128, 258, 1024),
+            _ => (32, 258, 258, 4096),
+        };
+        Self { good, lazy, nice, chain }
+    }
+}
+
+/// The stream that zlib gives for `plain`; None where it would be longer than `limit`.
+pub(in super::super) fn deflate(plain: &[u8], parameters: Parameters, limit: usize) -> Option<Vec<u8>> {
+    let mut encoder = Encoder::new(plain, parameters, limit);
+    match parameters.strategy {
+        Strategy::HuffmanOnly => encoder.literals_only(),
+        Strategy::Rle => encoder.repeats_only(),
+        _ if parameters.level < 4 => encoder.fast(),
+        _ => encoder.slow(),
+    }?;
+    encoder.blocks.flush(&plain[encoder.block_start..], encoder.block_start >= encoder.base, true)?;
+    Some(encoder.blocks.into_stream())
+}
+
+struct Encoder<'a> {
+    plain: &'a [u8],
+    parameters: Parameters,
+    search: Search,
+    /// Start of the window; nothing at it or before it is found.
+    base: usize,
+    /// End of what the window holds.
+    end: usize,
+    slid: bool,
+    position: usize,
+    block_start: usize,
+    /// The last position of each hash; 0 for none.
+    head: Vec<u32>,
+    /// The position before each one, of the same hash.
+    previous: Box<[u32; WINDOW]>,
+    hash_bits: u32,
+    blocks: Blocks,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(plain: &'a [u8], parameters: Parameters, limit: usize) -> Self {
+        let hash_bits = match parameters.hash {
+            Hash::Zlib => u32::from(parameters.memory) + 7,
+            Hash::Chromium => (u32::from(parameters.memory) + 7).max(15),
+        };
+        let symbols = (1 << (parameters.memory + 6)) - 1;
+        Self {
+            plain,
+            parameters,
+            search: Search::of(parameters.level),
+            base: 0,
+            end: plain.len().min(2 * WINDOW),
+            slid: false,
+            position: 0,
+            block_start: 0,
+            head: vec![0; 1 << hash_bits],
+            previous: Box::new([0; WINDOW]),
+            hash_bits,
+            blocks: Blocks::new(
+                BitWriter::with_capacity(limit),
+                symbols,
+                parameters.strategy == Strategy::Fixed,
+                limit,
+            ),
+        }
+    }
+
+    /// Bytes ahead in the window, which is filled where they are less than `wanted`.
+    #[inline]
+    fn ahead(&mut self, wanted: usize) -> usize {
+        if self.end - self.position < wanted {
+            self.fill();
+        }
+        self.end - self.position
+    }
+
+    #[cold]
+    fn fill(&mut self) {
+        if self.position - self.base >= WINDOW + LARGEST_DISTANCE {
+            self.base += WINDOW;
+            self.slid = true;
+        }
+        self.end = self.plain.len().min(self.base + 2 * WINDOW);
+    }
+
+    /// Notes the string at `position`; the one of the same hash before it, 0 for none.
+    #[inline]
+    fn insert(&mut self, position: usize) -> usize {
+        let hash = match self.parameters.hash {
+            Hash::Zlib => {
+                let Some(&[a, b, c]) = self.plain[position..].first_chunk() else { return 0 };
+                let shift = self.hash_bits.div_ceil(3);
+                u32::from(a) << (2 * shift) ^ u32::from(b) << shift ^ u32::from(c)
+            }
+            Hash::Chromium => {
+                let four = match self.plain[position..].first_chunk() {
+                    Some(four) => *four,
+                    None => std::array::from_fn(|index| self.beyond(position + index)),
+                };
+                u32::from_le_bytes(four).wrapping_mul(66521).wrapping_add(66521) >> 16
+            }
+        };
+        let slot = &mut self.head[(hash & ((1 << self.hash_bits) - 1)) as usize];
+        let before = *slot;
+        *slot = position as u32;
+        self.previous[position % WINDOW] = before;
+        before as usize
+    }
+
+    /// The byte at `position`, past the end of the input too: what the window holds there.
+    fn beyond(&self, position: usize) -> u8 {
+        let stale = if self.slid { position.checked_sub(WINDOW) } else { None };
+        self.plain.get(position).or_else(|| self.plain.get(stale?)).copied().unwrap_or(0)
+    }
+
+    /// Whether a match may begin at `found`.
+    #[inline]
+    fn is_near(&self, found: usize) -> bool {
+        found > self.base && self.position - found <= LARGEST_DISTANCE
+    }
+
+    /// The longest match among those of the chain from `found` that is longer than `best`, else `best`; where it is.
+    #[inline]
+    fn longest(&self, mut found: usize, mut best: usize, ahead: usize) -> (usize, usize) {
+        if best >= ahead {
+            return (ahead, 0);
+        }
+        let mut chain = if best >= self.search.good { self.search.chain >> 2 } else { self.search.chain };
+        let nice = self.search.nice.min(ahead);
+        let oldest = self.base.max(self.position.saturating_sub(LARGEST_DISTANCE));
+        let scan = &self.plain[self.position..self.position + ahead.min(LONGEST_MATCH)];
+        let mut start = 0;
+        let mut last = [scan[best - 1], scan[best]];
+        loop {
+            let candidate = &self.plain[found..];
+            if candidate[best - 1..=best] == last && candidate[..2] == scan[..2] {
+                let length = common(scan, candidate);
+                if length > best {
+                    (best, start) = (length, found);
+                    if length >= nice {
+                        break;
+                    }
+                    last = [scan[best - 1], scan[best]];
+                }
+            }
+            found = self.previous[found % WINDOW] as usize;
+            chain -= 1;
+            if found <= oldest || chain == 0 {
+                break;
+            }
+        }
+        (best, start)
+    }
+
+    /// Ends the block at `position` where it is full.
+    #[inline]
+    fn flush(&mut self, is_full: bool) -> Option<()> {
+        if is_full {
+            let bytes = &self.plain[self.block_start..self.position];
+            self.blocks.flush(bytes, self.block_start >= self.base, false)?;
+            self.block_start = self.position;
+        }
+        Some(())
+    }
+
+    /// Levels 1 to 3: the first match is taken.
+    fn fast(&mut self) -> Option<()> {
+        loop {
+            let ahead = self.ahead(AHEAD);
+            if ahead == 0 {
+                return Some(());
+            }
+            let found = if ahead >= SHORTEST_MATCH { self.insert(self.position) } else { 0 };
+            let (length, start) =
+                if self.is_near(found) { self.longest(found, SHORTEST_MATCH - 1, ahead) } else { (0, 0) };
+            let is_full;
+            if length >= SHORTEST_MATCH {
+                is_full = self.blocks.copy(length, self.position - start);
+                if length <= self.search.lazy && ahead - length >= SHORTEST_MATCH {
+                    for position in self.position + 1..self.position + length {
+                        self.insert(position);
+                    }
+                }
+                self.position += length;
+            } else {
+                is_full = self.blocks.literal(self.plain[self.position]);
+                self.position += 1;
+            }
+            self.flush(is_full)?;
+        }
+    }
+
+    /// Levels 4 to 9: a match is taken unless the next byte begins a longer one.
+    fn slow(&mut self) -> Option<()> {
+        let (mut length, mut start) = (SHORTEST_MATCH - 1, 0);
+        let mut literal_waits = false;
+        loop {
+            let ahead = self.ahead(AHEAD);
+            if ahead == 0 {
+                break;
+            }
+            let found = if ahead >= SHORTEST_MATCH { self.insert(self.position) } else { 0 };
+            let (before, before_start) = (length, start);
+            length = SHORTEST_MATCH - 1;
+            if before < self.search.lazy && self.is_near(found) {
+                (length, start) = self.longest(found, before, ahead);
+                let filtered = self.parameters.strategy == Strategy::Filtered;
+                let too_far = length == SHORTEST_MATCH && self.position - start > TOO_FAR;
+                if length <= 5 && (filtered || too_far) {
+                    length = SHORTEST_MATCH - 1;
+                }
+            }
+            if before >= SHORTEST_MATCH && length <= before {
+                let last_inserted = self.position + ahead - SHORTEST_MATCH;
+                let is_full = self.blocks.copy(before, self.position - 1 - before_start);
+                let next = self.position + before - 1;
+                for position in self.position + 1..next.min(last_inserted + 1) {
+                    self.insert(position);
+                }
+                self.position = next;
+                literal_waits = false;
+                length = SHORTEST_MATCH - 1;
+                self.flush(is_full)?;
+                continue;
+            }
+            if literal_waits {
+                let is_full = self.blocks.literal(self.plain[self.position - 1]);
+                self.flush(is_full)?;
+            }
+            literal_waits = true;
+            self.position += 1;
+        }
+        if literal_waits {
+            self.blocks.literal(self.plain[self.position - 1]);
+        }
+        Some(())
+    }
+
+    /// Only runs of one byte are copied.
+    fn repeats_only(&mut self) -> Option<()> {
+        loop {
+            let ahead = self.ahead(LONGEST_MATCH + 1);
+            if ahead == 0 {
+                return Some(());
+            }
+            let mut length = 0;
+            if ahead >= SHORTEST_MATCH && self.position > 0 {
+                let scan = &self.plain[self.position..self.position + ahead.min(LONGEST_MATCH)];
+                let byte = self.plain[self.position - 1];
+                length = scan.iter().take_while(|other| **other == byte).count();
+            }
+            let is_full;
+            if length >= SHORTEST_MATCH {
+                is_full = self.blocks.copy(length, 1);
+                self.position += length;
+            } else {
+                is_full = self.blocks.literal(self.plain[self.position]);
+                self.position += 1;
+            }
+            self.flush(is_full)?;
+        }
+    }
+
+    /// Nothing is copied.
+    fn literals_only(&mut self) -> Option<()> {
+        while self.ahead(1) > 0 {
+            let is_full = self.blocks.literal(self.plain[self.position]);
+            self.position += 1;
+            self.flush(is_full)?;
+        }
+        Some(())
+    }
+}
+
+/// Bytes in which both begin alike, at most those of `a`.
+#[inline]
+fn common(a: &[u8], b: &[u8]) -> usize {
+    let mut length = 0;
+    while let (Some(x), Some(y)) = (a[length..].first_chunk::<8>(), b[length..].first_chunk::<8>()) {
+        let difference = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if difference != 0 {
+            return length + (difference.trailing_zeros() >> 3) as usize;
+        }
+        length += 8;
+    }
+    length + a[length..].iter().zip(&b[length..]).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use deltaglider_core::Sha256;
+
+    use super::*;
+    use crate::deflate::samples::sample;
+
+    /// Streams of the C library, known by their digests.
+    const VECTORS: &str = include_str!("../../../tests/vectors/zlib.txt");
+
+    #[test]
+    fn every_setting_gives_the_bytes_of_zlib() {
+        let plain = sample(300_000);
+        let strategies = [Strategy::Default, Strategy::Filtered, Strategy::HuffmanOnly, Strategy::Rle, Strategy::Fixed];
+        for line in VECTORS.lines().filter(|line| !line.starts_with('#')) {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let number = |field: usize| fields[field].parse::<usize>().unwrap();
+            let strategy = strategies[number(3)];
+            let parameters = Parameters { hash: Hash::Zlib, level: number(1) as u8, memory: number(2) as u8, strategy };
+            let stream = deflate(&plain[..number(0)], parameters, number(4)).unwrap();
+            let digest: String = Sha256::of(&stream).0[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!((stream.len(), &digest[..]), (number(4), fields[5]), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_limit_ends_the_work() {
+        let parameters = Parameters { hash: Hash::Zlib, level: 6, memory: 8, strategy: Strategy::Default };
+        assert!(deflate(&sample(300_000), parameters, 1000).is_none());
+    }
+}
