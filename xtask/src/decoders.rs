@@ -10,8 +10,10 @@ use crate::programs::shown;
 use crate::servers::python;
 
 /// A reader, and the vectors that it has to open.
-const DECODERS: [(&str, &str); 1] =
-    [("tests/decoders/sealed_entry.py", "crates/deltaglider-cache/tests/vectors/sealed-entry-v1.txt")];
+const DECODERS: [(&str, &str); 2] = [
+    ("tests/decoders/expanded_reference.py", "crates/deltaglider-codec/tests/vectors/containers"),
+    ("tests/decoders/sealed_entry.py", "crates/deltaglider-cache/tests/vectors/sealed-entry-v1.txt"),
+];
 
 /// Runs every reader over its vectors.
 pub(crate) fn run(root: &Path) -> Result<Outcome> {

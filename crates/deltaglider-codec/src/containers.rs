@@ -1,0 +1,136 @@
+//! Finds the compressed streams of gzip, zip and tar, however deep, and makes the expanded form of a reference.
+//!
+//! What is not understood is plain: nothing here fails. The rules are those of `docs/formats/expanded-reference.md`; both sides
+//! of a delta follow them, so a change of them is a new version.
+
+mod expanded;
+mod fields;
+mod gzip;
+mod map;
+mod search;
+mod tar;
+mod varint;
+mod zip;
+
+#[cfg(test)]
+mod archives;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod vectors;
+
+use std::ops::Range;
+
+pub(crate) use self::expanded::{ExpandedReference, expand};
+pub(crate) use self::map::{DamagedMap, ReferenceMap};
+use self::search::{Budget, Search};
+
+/// A stream with fewer compressed bytes stays plain: what it takes to describe one is more than it can save.
+pub(crate) const SHORTEST_STREAM: usize = 64;
+
+/// Inflates the raw DEFLATE stream at the start of the bytes: `None` where it is invalid, is cut short, or gives more bytes than
+/// the second argument.
+pub(crate) type Inflate<'a> = dyn Fn(&[u8], usize) -> Option<Inflated> + 'a;
+
+/// What a stream gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inflated {
+    /// The plaintext.
+    pub plain: Vec<u8>,
+    /// Bytes of the stream, the last partial one included.
+    pub length: usize,
+}
+
+/// Bounds of one search. The layout depends on them: whoever has to find it again keeps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Bytes of plaintext in all, that of streams in streams included.
+    pub expanded: usize,
+    /// How many streams may lie in one another; 0 finds none.
+    pub depth: u8,
+    /// Streams in all.
+    pub streams: usize,
+}
+
+impl Limits {
+    /// Four streams in one another and a million in all, as version 1 has them, with `expanded` bytes of plaintext.
+    pub(crate) const fn within(expanded: usize) -> Self {
+        Self { expanded, depth: 4, streams: 1 << 20 }
+    }
+}
+
+/// Where the compressed streams of a content are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The streams by position; they do not overlap, and what is between them is plain.
+    pub streams: Vec<Stream>,
+}
+
+/// A raw DEFLATE stream, inflated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    /// Where it is in its parent: the content, or the plaintext of the stream around it.
+    pub range: Range<usize>,
+    /// The names that lead to it from its parent, joined by NUL: at most the last 256 bytes of them, or none.
+    pub path: Vec<u8>,
+    /// What it inflates to.
+    pub plain: Vec<u8>,
+    /// The streams in `plain`.
+    pub inner: Layout,
+}
+
+/// A part of a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Bytes that stay as they are, never none.
+    Plain(Range<usize>),
+    /// A stream.
+    Stream(&'a Stream),
+}
+
+impl Layout {
+    /// The parts of a content of `length` bytes, one behind the other.
+    pub(crate) fn pieces(&self, length: usize) -> impl Iterator<Item = Piece<'_>> {
+        let starts = self.streams.iter().map(|stream| stream.range.start).chain([length]);
+        let ends = [0].into_iter().chain(self.streams.iter().map(|stream| stream.range.end));
+        let streams = self.streams.iter().map(Some).chain([None]);
+        ends.zip(starts).zip(streams).flat_map(|((end, start), stream)| {
+            let plain = (end < start).then_some(Piece::Plain(end..start));
+            plain.into_iter().chain(stream.map(Piece::Stream))
+        })
+    }
+}
+
+/// Finds the streams of a content.
+///
+/// The same bytes and limits give the same layout for ever. Never fails: beyond a limit, in the order in which they stand, streams
+/// are left as plain bytes. Memory is that of the plaintext and at most five times the directories and
+/// compressed streams for what is known of them; time grows with the content and the plaintext.
+pub(crate) fn layout(content: &[u8], limits: &Limits, inflate: &Inflate<'_>) -> Layout {
+    let mut budget = Budget::new(limits, content.len());
+    Search::new(content, inflate, &mut budget, 0).run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(range: Range<usize>) -> Stream {
+        Stream { range, path: Vec::new(), plain: Vec::new(), inner: Layout::default() }
+    }
+
+    #[test]
+    fn pieces_cover_the_content() {
+        let layout = Layout { streams: vec![stream(0..2), stream(2..5), stream(7..9)] };
+        let ranges: Vec<_> = layout
+            .pieces(9)
+            .map(|piece| match piece {
+                Piece::Plain(range) => (false, range),
+                Piece::Stream(stream) => (true, stream.range.clone()),
+            })
+            .collect();
+        assert_eq!(ranges, [(true, 0..2), (true, 2..5), (false, 5..7), (true, 7..9)]);
+        assert_eq!(Layout::default().pieces(0).count(), 0);
+        assert_eq!(Layout::default().pieces(3).collect::<Vec<_>>(), [Piece::Plain(0..3)]);
+    }
+}
