@@ -7,6 +7,7 @@
 //! | `servers` | starts real servers on loopback, runs the suites for them, stops the servers |
 //! | `rotate-key` | builds the binary and rotates the key of the cache: `deltaglider key rotate` |
 //! | `bench` | measures the codecs beside their peers, on release families |
+//! | `encoders` | makes the vectors by real encoders again |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
@@ -16,6 +17,7 @@ mod ci;
 mod decoders;
 mod demo;
 mod deny;
+mod encoders;
 mod folder;
 mod programs;
 mod random;
@@ -41,6 +43,7 @@ usage: cargo xtask <task>
   servers [--port N] [-- COMMAND...]    run the real-server suites, or COMMAND, against servers on loopback
   rotate-key [ARGUMENT...]              rotate the key of the cache by this tree's binary: `deltaglider key rotate`
   bench [--rounds N] [FAMILY...]        measure the codecs beside their peers; `bench --list` names the families
+  encoders                              make the vectors by real encoders again
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
 fn main() -> ExitCode {
@@ -73,6 +76,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "servers" => servers::run(&root, &servers::Arguments::parse(rest)?).map(Outcome::lands),
         "rotate-key" => rotate_key::run(&root, rest),
         "bench" => bench::run(&root, &bench::Arguments::parse(rest)?),
+        "encoders" => encoders::run(&root),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
