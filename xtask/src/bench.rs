@@ -11,6 +11,7 @@ mod machine;
 mod measure;
 mod report;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -113,16 +114,17 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     };
     remarks.iter().for_each(|remark| println!("bench: {remark}"));
 
+    let facts = machine::facts(&coders, arguments.rounds);
+    let path = place.join("report.md");
     let mut rows = Vec::new();
     for (family, files) in &families {
         println!("bench: {family}");
         rows.extend(measure_family(&place, family, files, &coders, earlier.as_ref(), arguments.rounds)?);
+        // After each family, since all of them take long.
+        fs::write(&path, report::report(&facts, &remarks, &rows))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let facts = machine::facts(&coders, arguments.rounds);
-    let report = report::report(&facts, &remarks, &rows);
-    let path = place.join("report.md");
-    fs::write(&path, &report).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("\n{report}\nwritten to {}", path.display());
+    println!("\n{}\nwritten to {}", report::report(&facts, &remarks, &rows), path.display());
     if arguments.write {
         update(&root.join("README.md"), &report::summary(&rows))?;
     }
@@ -175,7 +177,7 @@ fn measure_family(
                 encode: Cost::default(),
                 decode: Cost::default(),
                 exact: true,
-                parts: std::collections::BTreeMap::new(),
+                parts: BTreeMap::new(),
             };
             taken.push((row, Vec::new(), Vec::new()));
         }

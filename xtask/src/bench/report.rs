@@ -91,14 +91,12 @@ pub(super) fn summary(rows: &[Row]) -> String {
         if last.replace(family) == Some(family) {
             continue;
         }
-        let cell = |coder: &&str| {
-            let of: Vec<&Row> = rows.iter().filter(|row| row.family == family && row.coder == **coder).collect();
-            if of.is_empty() { String::new() } else { megabytes(sum(&of, |row| row.delta)) }
-        };
         let of = |coder: &str| rows.iter().filter(|row| row.family == family && row.coder == coder).collect::<Vec<_>>();
-        let originals = coders.iter().map(|coder| of(coder)).find(|of| !of.is_empty()).unwrap_or_default();
-        let cells: Vec<String> = coders.iter().map(cell).collect();
-        let original = megabytes(sum(&originals, |row| row.original));
+        let measured: Vec<Vec<&Row>> = coders.iter().map(|coder| of(coder)).collect();
+        let cell = |of: &Vec<&Row>| if of.is_empty() { String::new() } else { megabytes(sum(of, |row| row.delta)) };
+        let cells: Vec<String> = measured.iter().map(cell).collect();
+        let Some(originals) = measured.iter().find(|of| !of.is_empty()) else { continue };
+        let original = megabytes(sum(originals, |row| row.original));
         let _ = writeln!(text, "| {family} ({}) | {original} | {} |", originals.len(), cells.join(" | "));
     }
     text
