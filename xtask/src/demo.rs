@@ -7,9 +7,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::programs::{cargo, deltaglider, output, shown};
+use crate::folder::size_of;
+use crate::programs::{deltaglider, shown};
+use crate::registry;
 
 /// A crate without dependencies, whose releases are of a size that shows something.
 const CRATE: &str = "libc";
@@ -54,41 +56,12 @@ fn releases(place: &Path) -> Result<Vec<PathBuf>> {
         .map(|version| {
             let tar = directory.join(format!("{CRATE}-{version}.tar"));
             if !tar.exists() {
-                unpack(&fetch(&directory, version)?, &tar)?;
+                println!("fetching {CRATE} {version}");
+                unpack(&registry::crate_archive(&directory, CRATE, version)?, &tar)?;
             }
             Ok(tar)
         })
         .collect()
-}
-
-/// Lets cargo fetch one release, and finds the archive that it keeps.
-fn fetch(directory: &Path, version: &str) -> Result<PathBuf> {
-    let package = directory.join("fetch");
-    fs::create_dir_all(package.join("src"))?;
-    fs::write(package.join("src/lib.rs"), "")?;
-    let manifest = format!(
-        "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\n{CRATE} = \"={version}\"\n"
-    );
-    fs::write(package.join("Cargo.toml"), manifest)?;
-    println!("fetching {CRATE} {version}");
-    output(cargo(&package).args(["fetch", "--quiet"]))?;
-    let metadata = output(cargo(&package).args(["metadata", "--format-version", "1"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let packages = metadata["packages"].as_array().context("cargo names no packages")?;
-    let unpacked = packages
-        .iter()
-        .find(|package| package["name"] == CRATE)
-        .and_then(|package| package["manifest_path"].as_str())
-        .map(Path::new)
-        .context("cargo does not name the release")?;
-    // …/registry/src/INDEX/NAME-VERSION/Cargo.toml was unpacked from …/registry/cache/INDEX/NAME-VERSION.crate.
-    let mut above = unpacked.ancestors().skip(1);
-    let (release, index) = (above.next().and_then(Path::file_name), above.next().and_then(Path::file_name));
-    let (Some(release), Some(index), Some(registry)) = (release, index, above.nth(1)) else {
-        bail!("cargo keeps its packages in an unknown way: {}", unpacked.display());
-    };
-    Ok(registry.join("cache").join(index).join(format!("{}.crate", release.to_string_lossy())))
 }
 
 fn unpack(archive: &Path, tar: &Path) -> Result<()> {
@@ -129,14 +102,4 @@ fn same(a: &Path, b: &Path) -> Result<bool> {
             return Ok(false);
         }
     }
-}
-
-/// Bytes of all files below a directory.
-fn size_of(directory: &Path) -> Result<u64> {
-    let mut size = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        size += if entry.file_type()?.is_dir() { size_of(&entry.path())? } else { entry.metadata()?.len() };
-    }
-    Ok(size)
 }

@@ -6,15 +6,22 @@
 //! | `ci` | every check that decides whether a change lands, in the order that fails soonest |
 //! | `servers` | starts real servers on loopback, runs the suites for them, stops the servers |
 //! | `rotate-key` | builds the binary and rotates the key of the cache: `deltaglider key rotate` |
+//! | `bench` | measures the codecs beside their peers, on release families |
+//! | `encoders` | makes the vectors by real encoders again |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
 
+mod bench;
 mod ci;
 mod decoders;
 mod demo;
 mod deny;
+mod encoders;
+mod folder;
 mod programs;
+mod random;
+mod registry;
 mod rotate_key;
 mod servers;
 mod tidy;
@@ -35,6 +42,8 @@ usage: cargo xtask <task>
   deny                                  licences, sources and bans of the dependency tree (cargo-deny)
   servers [--port N] [-- COMMAND...]    run the real-server suites, or COMMAND, against servers on loopback
   rotate-key [ARGUMENT...]              rotate the key of the cache by this tree's binary: `deltaglider key rotate`
+  bench [--rounds N] [FAMILY...]        measure the codecs beside their peers; `bench --list` names the families
+  encoders                              make the vectors by real encoders again
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
 fn main() -> ExitCode {
@@ -66,6 +75,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         "deny" => deny::run(&root).map(Outcome::lands),
         "servers" => servers::run(&root, &servers::Arguments::parse(rest)?).map(Outcome::lands),
         "rotate-key" => rotate_key::run(&root, rest),
+        "bench" => bench::run(&root, &bench::Arguments::parse(rest)?),
+        "encoders" => encoders::run(&root),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

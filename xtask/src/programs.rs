@@ -16,9 +16,13 @@ pub(crate) fn cargo(root: &Path) -> Command {
 /// Builds the project's binary as users have it, and tells where it is.
 pub(crate) fn deltaglider(root: &Path) -> Result<PathBuf> {
     let mut build = cargo(root);
-    build.args(["build", "--release", "--package", "deltaglider-cli", "--message-format", "json-render-diagnostics"]);
-    build.stderr(Stdio::inherit());
-    let printed = output(&mut build)?;
+    built(build.args(["build", "--release", "--package", "deltaglider-cli"]))
+}
+
+/// Runs a build, and tells where the last binary of it is.
+pub(crate) fn built(build: &mut Command) -> Result<PathBuf> {
+    build.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+    let printed = output(build)?;
     let artifacts = printed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     artifacts
         .filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from))

@@ -20,8 +20,8 @@ use crate::programs::{cargo, shown};
 use crate::workspace::Workspace;
 
 /// Credentials that the servers know.
-const ACCESS_KEY: &str = "testkey";
-const SECRET_KEY: &str = "testsecret";
+pub(crate) const ACCESS_KEY: &str = "testkey";
+pub(crate) const SECRET_KEY: &str = "testsecret";
 /// Suites for real servers are test targets of this name.
 const SUITE: &str = "real_server";
 /// SeaweedFS takes this port for S3, and others at fixed distances.
@@ -97,29 +97,14 @@ pub(crate) fn run_with(
     arguments: &Arguments,
     mut run: impl FnMut(&mut Command) -> Result<Outcome>,
 ) -> Result<Outcome> {
-    let home = root.join("target/servers");
-    let programs = match python::install(&home) {
-        Ok(programs) => programs,
-        Err(error) => {
-            let reason = format!("the servers cannot be installed: {error:#}");
+    let servers = match Running::start(root, arguments.port)? {
+        Ok(servers) => servers,
+        Err(reason) => {
             eprintln!("servers: SKIPPED, no suite has run: {reason}");
             return Ok(Outcome::Skipped(reason));
         }
     };
-    let port = match arguments.port {
-        Some(port) if is_free(port) => port,
-        Some(port) => bail!("port {port}, or one at a distance of {DISTANCES:?} from it, is in use"),
-        None => free_port().context("no ports are free")?,
-    };
-    let data = Folder::new(home.join(format!("data-{}", process::id())))?;
-    let mut seaweedfs = Supervised::start("seaweedfs", &seaweedfs(&programs, port, &data.0)?, &data.0)?;
-    let mut moto = Supervised::start("moto", &moto(&programs, port + MOTO), &data.0)?;
-    // The master assigns a place for an object only once a volume server has joined it.
-    seaweedfs.wait_for(port + 100, "/dir/assign", PATIENCE)?;
-    seaweedfs.wait_for(port, "/status", PATIENCE)?;
-    moto.wait_for(port + MOTO, "/moto-api/", PATIENCE)?;
-    println!("servers: S3 at http://127.0.0.1:{port}, Secrets Manager at http://127.0.0.1:{}", port + MOTO);
-
+    let port = servers.port;
     let mut commands = commands(root, &arguments.command)?;
     if commands.is_empty() {
         println!("servers: no crate has a test target {SUITE}");
@@ -127,7 +112,7 @@ pub(crate) fn run_with(
     let mut outcome = Outcome::Passed;
     for command in &mut commands {
         command
-            .env("DG_TEST_S3_ENDPOINT", format!("http://127.0.0.1:{port}"))
+            .env("DG_TEST_S3_ENDPOINT", servers.endpoint())
             .env("DG_TEST_S3_ACCESS_KEY", ACCESS_KEY)
             .env("DG_TEST_S3_SECRET_KEY", SECRET_KEY)
             .env("DG_TEST_SECRETS_MANAGER_ENDPOINT", format!("http://127.0.0.1:{}", port + MOTO));
@@ -136,9 +121,47 @@ pub(crate) fn run_with(
         }
     }
     if outcome == Outcome::Failed {
-        eprintln!("servers: {}", seaweedfs.last_words());
+        eprintln!("servers: {}", servers.seaweedfs.last_words());
     }
     Ok(outcome)
+}
+
+/// Both servers, answering; dropped, they are stopped and their data goes.
+pub(crate) struct Running {
+    port: u16,
+    seaweedfs: Supervised,
+    _moto: Supervised,
+    _data: Folder,
+}
+
+impl Running {
+    /// Starts them, S3 at the given port or at one that is free; a reason where they cannot be installed.
+    pub(crate) fn start(root: &Path, port: Option<u16>) -> Result<Result<Self, String>> {
+        let home = root.join("target/servers");
+        let programs = match python::install(&home) {
+            Ok(programs) => programs,
+            Err(error) => return Ok(Err(format!("the servers cannot be installed: {error:#}"))),
+        };
+        let port = match port {
+            Some(port) if is_free(port) => port,
+            Some(port) => bail!("port {port}, or one at a distance of {DISTANCES:?} from it, is in use"),
+            None => free_port().context("no ports are free")?,
+        };
+        let data = Folder::new(home.join(format!("data-{}", process::id())))?;
+        let mut seaweedfs = Supervised::start("seaweedfs", &seaweedfs(&programs, port, &data.0)?, &data.0)?;
+        let mut moto = Supervised::start("moto", &moto(&programs, port + MOTO), &data.0)?;
+        // The master assigns a place for an object only once a volume server has joined it.
+        seaweedfs.wait_for(port + 100, "/dir/assign", PATIENCE)?;
+        seaweedfs.wait_for(port, "/status", PATIENCE)?;
+        moto.wait_for(port + MOTO, "/moto-api/", PATIENCE)?;
+        println!("servers: S3 at http://127.0.0.1:{port}, Secrets Manager at http://127.0.0.1:{}", port + MOTO);
+        Ok(Ok(Self { port, seaweedfs, _moto: moto, _data: data }))
+    }
+
+    /// URL of the S3 server.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
 }
 
 /// What to run: the given command, or the suite of every crate that has one.

@@ -13,17 +13,22 @@ const PACKAGES: [&str; 3] = ["cryptography==44.0.3", "moto[server]==5.2.5", "sea
 
 /// The folder with the programs; installs them where they are not there yet.
 pub(crate) fn install(home: &Path) -> Result<PathBuf> {
+    install_packages(home, &PACKAGES)
+}
+
+/// The folder with the programs of these packages; installs them where they are not there yet.
+pub(crate) fn install_packages(home: &Path, packages: &[&str]) -> Result<PathBuf> {
     let environment = home.join("environment");
     let programs = environment.join("bin");
-    let (marker, wanted) = (environment.join("packages"), PACKAGES.join("\n"));
+    let (marker, wanted) = (environment.join("packages"), packages.join("\n"));
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
         return Ok(programs);
     }
-    println!("servers: installing {}", PACKAGES.join(", "));
+    println!("installing {}", packages.join(", "));
     fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
     programs::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
     let mut pip = Command::new(programs.join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(PACKAGES);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(packages);
     programs::output(&mut pip)?;
     fs::write(&marker, wanted).with_context(|| format!("cannot write {}", marker.display()))?;
     Ok(programs)
