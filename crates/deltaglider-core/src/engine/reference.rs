@@ -219,6 +219,9 @@ impl Engine {
 
     /// The keys of a space's trash, those named by the digest first.
     pub(super) async fn trash(&self, space: &DeltaSpace, digest: Sha256) -> Result<Vec<Location>, Error> {
+        if !space.fits_internal_keys() {
+            return Ok(Vec::new());
+        }
         let named = space.trash_prefix(&digest);
         let directory = named.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned() + "/";
         let request = ListRequest::below(space.bucket(), directory);
