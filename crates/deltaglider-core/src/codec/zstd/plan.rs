@@ -106,7 +106,7 @@ impl Plan {
             Search {
                 strategy: Strategy::ZSTD_fast,
                 // 1 MiB is enough for what is near: the far matches carry packed content.
-                hash_log: shrunk((window_log - 5).max(window_log.min(19) - 1), self.shrink),
+                hash_log: shrunk((window_log - 6).max(window_log.min(19) - 1), self.shrink),
                 search_log: 1,
                 min_match: 4,
                 target_length: 0,
