@@ -22,7 +22,7 @@ use deltaglider_cache::{FilesystemCache, FilesystemConfig, MemoryCache, MemoryCo
 use deltaglider_core::cache::{CacheKey, Lookup, ReferenceCache};
 use deltaglider_core::keys::{CacheEncryptionKey, KeyError, KeyProvider, KeyRing, Lifetime};
 use deltaglider_core::seal::{Binding, BodyKey, CHUNK, SealReader, SealWriter};
-use deltaglider_core::{RandomAccess, Sha256};
+use deltaglider_core::{Proven, RandomAccess, Sha256};
 use hmac::{Hmac, Mac};
 use tokio::runtime::Runtime;
 
@@ -212,7 +212,8 @@ fn caches(criterion: &mut Criterion) {
     let memory = runtime.block_on(MemoryCache::open(MemoryConfig::new(4 * SIZE as u64), Keys::new())).expect("opened");
     let content = random(SIZE);
     let entry = CacheKey::stored(Sha256::of(&content));
-    let content: Arc<dyn RandomAccess> = Arc::new(Bytes::from(content));
+    let proven = Proven::of(Bytes::from(content));
+    let content = proven.content();
     // A reference is read whole, by one call.
     let mut buffer = vec![0; SIZE];
 
@@ -222,11 +223,17 @@ fn caches(criterion: &mut Criterion) {
         group.bench_function(format!("insert, {name}"), |bench| {
             bench.iter_batched(
                 || runtime.block_on(cache.evict(&entry)).expect("evicted"),
-                |_| runtime.block_on(cache.insert(&entry, Arc::clone(&content))).expect("kept"),
+                |_| runtime.block_on(cache.insert_proven(&entry, proven.clone())).expect("kept"),
                 BatchSize::PerIteration,
             );
         });
-        runtime.block_on(cache.insert(&entry, Arc::clone(&content))).expect("kept");
+        group.bench_function(format!("insert and hash, {name}"), |bench| {
+            bench.iter_batched(
+                || runtime.block_on(cache.evict(&entry)).expect("evicted"),
+                |_| runtime.block_on(cache.insert(&entry, Arc::clone(content))).expect("kept"),
+                BatchSize::PerIteration,
+            );
+        });
         group.bench_function(format!("hit, {name}"), |bench| {
             bench.iter(|| match runtime.block_on(cache.lookup(&entry)).expect("looked up") {
                 Lookup::Hit(found) => read(&*found, &mut buffer),

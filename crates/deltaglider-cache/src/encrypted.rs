@@ -1,5 +1,6 @@
 //! The sealed cache over any store of entries: what is kept where is the store's, how it is sealed is decided here.
 
+mod content;
 mod inner;
 #[cfg(test)]
 mod interleavings;
@@ -12,13 +13,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::{
     CacheError, CacheKey, CacheStats, Claim, Freed, Lookup, PrunePolicy, ReferenceCache, Rewrapped,
 };
 use deltaglider_core::keys::{KeyId, KeyProvider, KeyRing, Lifetime};
 use deltaglider_core::seal::{MAX_LENGTH, sealed_length};
+use deltaglider_core::{Proven, RandomAccess};
 
+use self::content::Content;
 use self::inner::Inner;
 #[cfg(test)]
 use self::interleavings::away;
@@ -164,16 +166,12 @@ impl<S: EntryStore> EncryptedCache<S> {
         due
     }
 
-    async fn keep(
-        &self,
-        entry: &CacheKey,
-        content: Arc<dyn RandomAccess>,
-    ) -> Result<Arc<dyn RandomAccess>, CacheError> {
+    async fn keep(&self, entry: &CacheKey, content: Content) -> Result<Arc<dyn RandomAccess>, CacheError> {
         let clears = self.clears.load(SeqCst);
         if let Some(found) = self.find(entry, &self.ring().await?).await {
             return Ok(found);
         }
-        let length = content.size();
+        let length = content.source().size();
         let limit = self.inner.store.limit();
         let sealed = sealed_length(length).filter(|&sealed| sealed <= limit);
         let sealed = sealed.ok_or(CacheError::TooLarge { size: length, limit: limit.min(MAX_LENGTH) })?;
@@ -184,11 +182,38 @@ impl<S: EntryStore> EncryptedCache<S> {
         let (id, draft) = self.blocking(move |inner| inner.begin(sealed)).await?;
         if self.clears.load(SeqCst) != clears {
             // What was cleared since this began is not brought back; a clear from now on takes the draft away.
-            return Ok(content);
+            return Ok(Arc::clone(content.source()));
         }
         let ring = self.ring().await?;
         let entry = entry.clone();
-        self.blocking(move |inner| inner.seal(&entry, &ring, id, draft, &*content)).await
+        self.blocking(move |inner| inner.seal(&entry, &ring, id, draft, &content)).await
+    }
+
+    /// Keeps a content; where that cannot be now, goes on with the content itself.
+    async fn keep_or_go_on(&self, entry: &CacheKey, content: Content) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        self.check_open()?;
+        let source = Arc::clone(content.source());
+        let error = match self.inner.avoids(entry) {
+            true => None,
+            false => match self.keep(entry, content).await {
+                Ok(kept) => return Ok(kept),
+                Err(error) => Some(error),
+            },
+        };
+        // Whoever waits for this entry waits in vain.
+        self.flights.give_up(entry);
+        if matches!(error, None | Some(CacheError::NoSpace | CacheError::Io(_) | CacheError::TooLarge { .. })) {
+            self.inner.counts.bypasses.add(1);
+        }
+        match error {
+            None => Ok(source),
+            Some(error @ (CacheError::NoSpace | CacheError::Io(_))) => {
+                self.inner.failed(&error);
+                tracing::debug!(digest = %entry.digest, %error, "went on without the cache");
+                Ok(source)
+            }
+            Some(error) => Err(error),
+        }
     }
 }
 
@@ -231,28 +256,11 @@ impl<S: EntryStore> ReferenceCache for EncryptedCache<S> {
         entry: &CacheKey,
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError> {
-        self.check_open()?;
-        let error = match self.inner.avoids(entry) {
-            true => None,
-            false => match self.keep(entry, Arc::clone(&content)).await {
-                Ok(kept) => return Ok(kept),
-                Err(error) => Some(error),
-            },
-        };
-        // Whoever waits for this entry waits in vain.
-        self.flights.give_up(entry);
-        if matches!(error, None | Some(CacheError::NoSpace | CacheError::Io(_) | CacheError::TooLarge { .. })) {
-            self.inner.counts.bypasses.add(1);
-        }
-        match error {
-            None => Ok(content),
-            Some(error @ (CacheError::NoSpace | CacheError::Io(_))) => {
-                self.inner.failed(&error);
-                tracing::debug!(digest = %entry.digest, %error, "went on without the cache");
-                Ok(content)
-            }
-            Some(error) => Err(error),
-        }
+        self.keep_or_go_on(entry, Content::Unproven(content)).await
+    }
+
+    async fn insert_proven(&self, entry: &CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        self.keep_or_go_on(entry, Content::Proven(content)).await
     }
 
     async fn evict(&self, entry: &CacheKey) -> Result<bool, CacheError> {

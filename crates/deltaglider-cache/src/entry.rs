@@ -96,6 +96,10 @@ pub trait EntryStore: Debug + Send + Sync + 'static {
 
 /// A body being written; dropped, it leaves nothing.
 pub trait Draft: Write + Send {
+    /// The places of the body's parts of `length` bytes each, the last one shorter: instead of writing the body from its beginning
+    /// to its end, each part is written to its place, in any order and from several threads.
+    fn parts(&mut self, length: usize) -> io::Result<Vec<Box<dyn Write + Send + '_>>>;
+
     /// Publishes the entry, and opens its body. Where the entry cannot appear any more (it was cleared meanwhile, or somebody
     /// else's is there already), only the body is given.
     fn publish(self: Box<Self>, name: EntryName, header: &[u8]) -> io::Result<Arc<dyn RandomAccess>>;

@@ -306,6 +306,11 @@ impl Write for MemoryDraft {
 }
 
 impl Draft for MemoryDraft {
+    fn parts(&mut self, length: usize) -> io::Result<Vec<Box<dyn Write + Send + '_>>> {
+        let room = self.body.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.room();
+        Ok(room.chunks_mut(length).map(|part| Box::new(part) as _).collect())
+    }
+
     fn publish(mut self: Box<Self>, name: EntryName, header: &[u8]) -> io::Result<Arc<dyn RandomAccess>> {
         let body = self.body.take().ok_or(io::ErrorKind::BrokenPipe)?.freeze();
         let fits =

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
-use crate::{RandomAccess, Sha256};
+use crate::{Proven, RandomAccess, Sha256};
 
 /// In which shape a reference is kept.
 ///
@@ -111,6 +111,7 @@ impl Debug for Claim {
 /// - An insert that began before a `clear` brings nothing back after it.
 /// - One lookup at a time is told to fetch; the others wait until it is done, or for a bounded time.
 /// - An entry larger than the budget is refused with [`CacheError::TooLarge`], and nothing else is evicted for it.
+/// - A content that does not have its digest is refused with [`CacheError::WrongDigest`], a proven one as well.
 /// - `lookups = hits + misses` in [`CacheStats`].
 #[async_trait]
 pub trait ReferenceCache: Debug + Send + Sync + 'static {
@@ -129,6 +130,11 @@ pub trait ReferenceCache: Debug + Send + Sync + 'static {
         entry: &CacheKey,
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError>;
+
+    /// Does the same with a content whose digest is known for certain, so that it need not be hashed once more.
+    async fn insert_proven(&self, entry: &CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        self.insert(entry, Arc::clone(content.content())).await
+    }
 
     /// Removes an entry; says whether there was one.
     async fn evict(&self, entry: &CacheKey) -> Result<bool, CacheError>;

@@ -4,13 +4,16 @@
 //! content is one empty chunk. The nonces follow STREAM (Hoang, Reyhanitabar, Rogaway, Vizár, CRYPTO 2015): the index of the
 //! chunk and whether it is the last. The page `docs/formats/sealed-entry.md` has the bytes.
 
+mod parts;
 mod reader;
+mod threads;
 mod writer;
 
 use aes_gcm_siv::aead::inout::InOutBuf;
 use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit};
 use zeroize::Zeroizing;
 
+pub use self::parts::{SEALED_PART, seal_parts};
 pub use self::reader::SealReader;
 pub use self::writer::SealWriter;
 use crate::Sha256;
@@ -113,10 +116,10 @@ impl ChunkCipher {
         Self { cipher: Aes256GcmSiv::new((&*key.0).into()), binding }
     }
 
-    /// Encrypts a chunk in place and gives its tag.
-    fn seal(&self, index: u64, last: bool, chunk: &mut [u8]) -> [u8; TAG] {
+    /// Encrypts a chunk, in place or to elsewhere, and gives its tag.
+    fn seal(&self, index: u64, last: bool, chunk: InOutBuf<'_, '_, u8>) -> [u8; TAG] {
         self.cipher
-            .encrypt_inout_detached(&nonce(index, last).into(), &self.associated_data(index, last), chunk.into())
+            .encrypt_inout_detached(&nonce(index, last).into(), &self.associated_data(index, last), chunk)
             .expect("a chunk is shorter than the limit of the AEAD")
             .into()
     }

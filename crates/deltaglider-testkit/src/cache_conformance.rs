@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use deltaglider_core::cache::{CacheError, CacheKey, Claim, Form, Lookup, PrunePolicy, ReferenceCache};
-use deltaglider_core::{RandomAccess, Sha256};
+use deltaglider_core::{Proven, RandomAccess, Sha256};
 
 /// How a cache under test is to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,8 @@ macro_rules! reference_cache_conformance {
             handed_out_stays_readable, keeps_ciphertext_alone, damage_is_dropped_and_a_miss,
             a_clear_is_not_undone_by_an_insert_under_way, one_fetches_and_the_others_wait,
             a_dropped_claim_passes_on, waiting_is_bounded_without_progress, nobody_waits_for_what_is_not_kept,
-            too_large_is_refused_and_evicts_nothing, counts_add_up, wrong_content_is_refused, closed_is_said);
+            too_large_is_refused_and_evicts_nothing, counts_add_up, wrong_content_is_refused, proven_content_is_kept_alike,
+            closed_is_said);
     };
     (@tests $name:ident, $harness:expr, $($test:ident),+) => {
         mod $name {
@@ -407,10 +408,31 @@ pub async fn counts_add_up(harness: &dyn CacheHarness) {
 /// A content that does not have its digest is not kept.
 pub async fn wrong_content_is_refused(harness: &dyn CacheHarness) {
     let cache = harness.open(CacheSetup::default()).await;
-    let (entry, _) = content(1, 1000);
-    let (_, other) = content(2, 1000);
-    assert!(matches!(cache.insert(&entry, Arc::new(other)).await, Err(CacheError::WrongDigest)));
-    assert_eq!(read(&*cache, &entry).await, None);
+    for size in [1000, 3 << 20] {
+        let (entry, _) = content(1, size);
+        let (_, other) = content(2, size);
+        assert!(matches!(cache.insert(&entry, Arc::new(other.clone())).await, Err(CacheError::WrongDigest)));
+        assert!(matches!(cache.insert_proven(&entry, Proven::of(other)).await, Err(CacheError::WrongDigest)));
+        assert_eq!(read(&*cache, &entry).await, None);
+    }
+}
+
+/// A content whose digest is known is kept as any other is, of any size.
+pub async fn proven_content_is_kept_alike(harness: &dyn CacheHarness) {
+    let cache = harness.open(CacheSetup::default()).await;
+    for size in [0, 1, 65_536, 65_537, 1 << 20, (3 << 20) + 5] {
+        let (entry, bytes) = content(size as u64, size);
+        for proven in [true, false] {
+            let kept = match proven {
+                true => cache.insert_proven(&entry, Proven::of(bytes.clone())).await,
+                false => cache.insert(&entry, Arc::new(bytes.clone())).await,
+            };
+            let kept = kept.expect("kept");
+            assert!(kept.read_vec(0, size).expect("read") == bytes, "{size}");
+            assert!(read(&*cache, &entry).await.as_deref() == Some(&bytes[..]), "{size}");
+            assert!(cache.evict(&entry).await.expect("evicted"), "{size}");
+        }
+    }
 }
 
 /// A closed cache says so.

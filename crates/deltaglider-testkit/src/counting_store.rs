@@ -23,6 +23,7 @@ const PAGE: u32 = 1000;
 pub struct CountingStore {
     inner: Arc<dyn ObjectStore>,
     log: Log,
+    promises: Option<Promises>,
 }
 
 /// A line of the log.
@@ -78,7 +79,13 @@ impl CountingStore {
     /// Wraps a store; the log is empty.
     #[must_use]
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, log: Log::default() }
+        Self { inner, log: Log::default(), promises: None }
+    }
+
+    /// The same, saying something else of its conditions than the store itself does; the conditions are still the store's.
+    #[must_use]
+    pub fn promising(self, promises: Promises) -> Self {
+        Self { promises: Some(promises), ..self }
     }
 
     /// The log since the beginning or the last reset.
@@ -193,7 +200,7 @@ impl ObjectStore for CountingStore {
     }
 
     fn promises(&self) -> Promises {
-        self.inner.promises()
+        self.promises.unwrap_or_else(|| self.inner.promises())
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::{
     CacheError, CacheKey, CacheStats, Freed, Lookup, PrunePolicy, ReferenceCache, Rewrapped,
 };
 use deltaglider_core::keys::{KeyId, Lifetime};
+use deltaglider_core::{Proven, RandomAccess};
 use tokio::sync::OnceCell;
 
 use crate::compose::{self, Keys};
@@ -99,6 +99,11 @@ impl ReferenceCache for SharedCache {
     ) -> Result<Arc<dyn RandomAccess>, CacheError> {
         self.ready().await?;
         self.open().await?.insert(entry, content).await
+    }
+
+    async fn insert_proven(&self, entry: &CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        self.ready().await?;
+        self.open().await?.insert_proven(entry, content).await
     }
 
     async fn evict(&self, entry: &CacheKey) -> Result<bool, CacheError> {

@@ -1,29 +1,23 @@
 //! What blocks: finding, sealing, rewrapping.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::{CacheError, CacheKey, CacheStats, Form, Freed, Rewrapped};
-use deltaglider_core::digest::Sha256Hasher;
 use deltaglider_core::keys::{CacheEncryptionKey, KeyId, KeyRing};
-use deltaglider_core::seal::{SealError, SealReader, SealWriter};
+use deltaglider_core::seal::{SealError, SealReader};
 use zeroize::Zeroizing;
 
+use super::content::Content;
 use super::reader::{Body, EntryReader};
 use crate::breaker::Breaker;
 use crate::counts::Counts;
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
 use crate::sealed::{self, Contents, HeaderError, Subject};
 use crate::trouble::Trouble;
-
-/// Contents that do not lie in memory are read in portions of so many bytes.
-const PORTION: usize = 1 << 18;
-
-/// From this size on a content is hashed beside being sealed; starting a thread costs less than a tenth of that then.
-const BESIDE: usize = 1 << 20;
 
 /// The store and what is known of it.
 #[derive(Debug)]
@@ -172,7 +166,7 @@ impl<S: EntryStore> Inner<S> {
         ring: &KeyRing,
         id: EntryId,
         draft: Box<dyn Draft>,
-        content: &dyn RandomAccess,
+        content: &Content,
     ) -> Result<Arc<dyn RandomAccess>, CacheError> {
         let mut data_key = Zeroizing::new([0; 32]);
         random(&mut *data_key)?;
@@ -180,15 +174,14 @@ impl<S: EntryStore> Inner<S> {
         random(&mut nonce)?;
         let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let sha256 = entry.digest;
-        let mut contents = Contents { entry: id, data_key, sha256, length: content.size(), created };
+        let mut contents = Contents { entry: id, data_key, sha256, length: content.source().size(), created };
         let (body_key, binding) = (contents.body_key(), contents.binding(entry.digest));
 
-        let mut writer = SealWriter::new(draft, &body_key, binding);
-        contents.sha256 = copy(content, &mut writer).map_err(no_space)?;
+        let (draft, sha256) = content.seal(draft, &body_key, binding).map_err(no_space)?;
+        contents.sha256 = sha256;
         if entry.form == Form::STORED && contents.sha256 != entry.digest {
             return Err(CacheError::WrongDigest);
         }
-        let draft = writer.finish().map_err(no_space)?;
 
         let subject = subject_of(entry);
         let name = sealed::entry_name(&ring.primary, &subject);
@@ -316,38 +309,6 @@ enum Outcome {
 /// What an entry's header is bound to.
 pub(super) fn subject_of(entry: &CacheKey) -> Subject {
     Subject { digest: entry.digest, form: entry.form.as_str().to_owned() }
-}
-
-/// Copies a content and gives its digest.
-fn copy(content: &dyn RandomAccess, out: &mut impl Write) -> io::Result<deltaglider_core::Sha256> {
-    if let Some(bytes) = content.as_slice() {
-        return copy_slice(bytes, out);
-    }
-    let mut hasher = Sha256Hasher::default();
-    let mut buffer = vec![0; PORTION.min(usize::try_from(content.size()).unwrap_or(PORTION))];
-    while hasher.size() < content.size() {
-        let read = content.read_at(&mut buffer, hasher.size())?;
-        if read == 0 {
-            return Err(SealError::Announced.into());
-        }
-        hasher.update(&buffer[..read]);
-        out.write_all(&buffer[..read])?;
-    }
-    Ok(hasher.finish())
-}
-
-/// Hashing takes as long as sealing and writing do: each has a thread of its own where that pays and can be had.
-fn copy_slice(bytes: &[u8], out: &mut impl Write) -> io::Result<deltaglider_core::Sha256> {
-    let hash = || deltaglider_core::Sha256::of(bytes);
-    std::thread::scope(|scope| {
-        let beside =
-            (bytes.len() >= BESIDE).then(|| std::thread::Builder::new().spawn_scoped(scope, hash).ok()).flatten();
-        bytes.chunks(PORTION).try_for_each(|portion| out.write_all(portion))?;
-        match beside {
-            Some(thread) => thread.join().map_err(|_| io::Error::other("hashing panicked")),
-            None => Ok(hash()),
-        }
-    })
 }
 
 fn no_space(error: io::Error) -> CacheError {

@@ -1,5 +1,6 @@
 //! An entry being written: a file without a name, until it is whole.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +22,7 @@ const BLOCK: u64 = 4096;
 pub(super) struct FileDraft {
     layout: Layout,
     id: EntryId,
+    length: u64,
     body: Option<Unpublished>,
     room: Arc<Mutex<Room>>,
     reserved: u64,
@@ -31,7 +33,7 @@ impl FilesystemEntries {
         let reserved = length.next_multiple_of(BLOCK) + (HEADER_LENGTH as u64).next_multiple_of(BLOCK);
         self.reserve(&layout, reserved)?;
         let room = Arc::clone(&self.room);
-        let mut draft = FileDraft { layout, id, body: None, room, reserved };
+        let mut draft = FileDraft { layout, id, length, body: None, room, reserved };
         let body = match draft.layout.bodies.unpublished(length) {
             // Fuller than it looked, by quotas or by others: once more, with less of ours.
             Err(error) if is_full(&error) => {
@@ -64,7 +66,41 @@ impl Write for FileDraft {
     }
 }
 
+/// A part of a file, written from its beginning.
+struct Part<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Write for Part<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = write_file_at(self.file, bytes, self.at)?;
+        self.at += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn write_file_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn write_file_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
+}
+
 impl Draft for FileDraft {
+    fn parts(&mut self, length: usize) -> io::Result<Vec<Box<dyn Write + Send + '_>>> {
+        let file = &self.body.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.file;
+        let places = (0..self.length).step_by(length);
+        Ok(places.map(|at| Box::new(Part { file, at }) as _).collect())
+    }
+
     fn publish(mut self: Box<Self>, name: EntryName, header: &[u8]) -> io::Result<Arc<dyn RandomAccess>> {
         let body = self.body.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let bytes = status_of_file(&body.file)?.bytes + BLOCK;

@@ -196,7 +196,29 @@ impl Write for FaultyDraft {
     }
 }
 
+struct FaultyPart<'a> {
+    part: Box<dyn Write + Send + 'a>,
+    faults: Faults,
+}
+
+impl Write for FaultyPart<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.faults.pass(Call::Write)?;
+        self.part.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.part.flush()
+    }
+}
+
 impl Draft for FaultyDraft {
+    fn parts(&mut self, length: usize) -> io::Result<Vec<Box<dyn Write + Send + '_>>> {
+        let faults = &self.faults;
+        let parts = self.draft.parts(length)?.into_iter();
+        Ok(parts.map(|part| Box::new(FaultyPart { part, faults: faults.clone() }) as _).collect())
+    }
+
     fn publish(self: Box<Self>, name: EntryName, header: &[u8]) -> io::Result<Arc<dyn RandomAccess>> {
         self.faults.pass(Call::Publish)?;
         self.draft.publish(name, header)

@@ -7,8 +7,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use deltaglider::Config;
 
@@ -213,22 +214,42 @@ fn decoded(text: &str) -> Vec<u8> {
     text.chunks_exact(4).map(|escape| digit(escape[2]) << 4 | digit(escape[3])).collect()
 }
 
-/// Runs the binary under strace, and looks at every write to a file and at every way around a write.
-fn look_at_run(bench: &Bench, canary: &Canary, arguments: &[&str]) -> usize {
+/// Whether runs can be traced here; says so where they cannot.
+fn traces() -> bool {
+    let traces = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let traces = traces.is_ok_and(|status| status.success());
+    if !traces {
+        eprintln!("SKIPPED: strace is not there, or may not trace; what lies on disk is looked through all the same");
+    }
+    traces
+}
+
+/// Runs the binary under strace, with further options; what was traced is in the file `trace`.
+fn trace(bench: &Bench, options: &[&str], arguments: &[&str]) -> Output {
     let log = bench.outside("trace");
     let plain = bench.command(arguments);
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-y", "-x", "-s", "1000000", "-o"]).arg(&log);
     command.args([
         "-e",
-        "trace=write,pwrite64,writev,pwritev,pwritev2,mmap,sendfile,copy_file_range,splice,io_uring_setup",
+        "trace=write,pwrite64,writev,pwritev,pwritev2,mmap,sendfile,copy_file_range,splice,io_uring_setup,linkat",
     ]);
-    command.arg(plain.get_program()).args(plain.get_args());
+    command.args(options).arg(plain.get_program()).args(plain.get_args());
     command.current_dir(plain.get_current_dir().unwrap()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    command.stdin(Stdio::null()).output().unwrap()
+}
 
+/// Traces a run that ends well, and looks at what it wrote.
+fn look_at_run(bench: &Bench, canary: &Canary, arguments: &[&str]) -> usize {
+    let output = trace(bench, &[], arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    look_at_trace(bench, canary)
+}
+
+/// Looks at every write to a file and at every way around a write; says how many bytes were written.
+fn look_at_trace(bench: &Bench, canary: &Canary) -> usize {
+    let log = bench.outside("trace");
     let mut sealed = 0;
     for line in BufReader::new(fs::File::open(&log).unwrap()).lines() {
         let line = line.unwrap();
@@ -243,6 +264,7 @@ fn look_at_run(bench: &Bench, canary: &Canary, arguments: &[&str]) -> usize {
                 let writes = line.contains("PROT_WRITE") && line.contains("MAP_SHARED");
                 assert!(!writes, "{}", traced.head());
             }
+            "linkat" => {}
             _ if !is_elsewhere(bench, path) => {}
             "write" | "pwrite64" | "writev" | "pwritev" | "pwritev2" => {
                 let bytes = traced.bytes();
@@ -258,9 +280,7 @@ fn look_at_run(bench: &Bench, canary: &Canary, arguments: &[&str]) -> usize {
 
 #[test]
 fn no_write_of_a_run_holds_plaintext() {
-    let traces = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    if !traces.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: strace is not there, or may not trace; what lies on disk is looked through all the same");
+    if !traces() {
         return;
     }
     let bench = world().with("DG_MEMORY", "64MiB");
@@ -288,4 +308,50 @@ fn no_write_of_a_run_holds_plaintext() {
     assert!((1..4096).contains(&sealed), "{sealed}");
     look_at_run(&rotated, &canary, &["cp", "STORE/rel/1.zip", "rotated.zip"]);
     assert_eq!(rotated.read("rotated.zip"), canary.version(1));
+}
+
+#[test]
+fn no_write_of_a_run_that_is_killed_holds_plaintext() {
+    if !traces() {
+        return;
+    }
+    let canary = Canary::new((2 << 20) + 1000);
+    let bench = world().with("DG_MEMORY", "64MiB");
+    for version in 0..3 {
+        bench.write(&format!("{version}.zip"), &canary.version(version));
+    }
+    for version in ["0.zip", "1.zip"] {
+        assert_eq!(bench.run(&["cp", version, "STORE/rel/"]).code, 0);
+    }
+    // Killed as a thread begins its n-th call of this kind: a body is half written, whole, or about to get its name; and what was
+    // fetched is in scratch.
+    let points = [("pwrite64", 1), ("pwrite64", 9), ("linkat", 1), ("linkat", 2), ("write", 20)];
+    let (mut bench, mut sealed, mut killed) = (bench, Vec::new(), Vec::new());
+    for (number, (call, n)) in points.into_iter().enumerate() {
+        let (fresh, got) = (format!("STORE/rel{number}/"), format!("got{number}.zip"));
+        let runs: [&[&str]; 4] = [
+            &["cp", "0.zip", &fresh],
+            &["cp", "2.zip", "STORE/rel/"],
+            &["cp", "STORE/rel/1.zip", &got],
+            &["cp", "STORE/rel/1.zip", "STORE/else/2.zip", "--metadata", "a=b"],
+        ];
+        for (run, arguments) in runs.into_iter().enumerate() {
+            // Cold, so that there is something to keep.
+            let cache = bench.outside(&format!("cache{number}-{run}"));
+            bench = bench.with("DG_CACHE_DIR", &cache.display().to_string());
+            let output = trace(&bench, &["-e", &format!("inject={call}:signal=KILL:when={n}")], arguments);
+            killed.push((call, output.status.signal() == Some(9)));
+            assert!(killed.last().unwrap().1 || output.status.success(), "{output:?}");
+            sealed.push(look_at_trace(&bench, &canary));
+            look_through(&bench, &canary, &format!("after {arguments:?} was killed at {call} {n}"));
+            drop(fs::remove_dir_all(cache));
+        }
+    }
+    println!("killed: {killed:?}; bytes written: {sealed:?}");
+    let every = |call| killed.iter().filter(|it| it.0 == call).all(|it| it.1);
+    assert!(every("pwrite64"), "the cache is written to by these calls: {killed:?}");
+    assert!(killed.contains(&("linkat", true)) && killed.contains(&("write", true)), "{killed:?}");
+    assert!(sealed.iter().any(|&bytes| (1..canary.bytes.len()).contains(&bytes)), "half of a body: {sealed:?}");
+    assert_eq!(bench.run(&["cp", "STORE/rel/1.zip", "after.zip"]).code, 0);
+    assert_eq!(bench.read("after.zip"), canary.version(1));
 }

@@ -8,6 +8,7 @@ mod canary;
 mod file_store;
 mod keys;
 mod leftovers;
+mod memory;
 mod rotation;
 mod s3;
 mod sharing;

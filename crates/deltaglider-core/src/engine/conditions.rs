@@ -34,13 +34,18 @@ impl Engine {
     /// Whether the store honours `If-None-Match: *` on a put: one of several creators wins.
     ///
     /// Three requests the first time for each bucket, inside the prefix that is being written to, so that permissions for it are
-    /// enough; none for a store that is known. A probe that fails is made again next time.
+    /// enough; none for a store that is known, nor for a prefix without room for a throw-away key, where only what is known
+    /// already counts. A probe that fails is made again next time.
     pub(super) async fn honours_create(&self, space: &DeltaSpace) -> Result<bool, StoreError> {
         // Asked now: a store that reads its configuration with the first request knows only then where it leads.
         if self.inner.store.promises() == Promises::Kept {
             return Ok(true);
         }
         let honoured = self.inner.conditions.bucket(space.bucket());
+        if !space.fits_internal_keys() {
+            // No throw-away key fits there: what another prefix has shown counts, else nothing is believed.
+            return Ok(honoured.create.get().copied().unwrap_or(false));
+        }
         honoured.create.get_or_try_init(|| self.probe_create(space)).await.copied()
     }
 
@@ -52,6 +57,10 @@ impl Engine {
             return Ok(true);
         }
         let honoured = self.inner.conditions.bucket(space.bucket());
+        if !space.fits_internal_keys() {
+            // No throw-away key fits there: what another prefix has shown counts, else nothing is believed.
+            return Ok(honoured.delete.get().copied().unwrap_or(false));
+        }
         honoured.delete.get_or_try_init(|| self.probe_delete(space)).await.copied()
     }
 

@@ -170,7 +170,8 @@ impl Engine {
     /// A writer stores its delta and then looks for the reference; we remove the reference and then look for deltas. Whatever the
     /// order of the steps, one of the two sees the other and mends it. Meanwhile readers find the reference in the trash.
     pub(super) async fn remove_unused_reference(&self, space: &DeltaSpace) -> Result<bool, Error> {
-        if self.holds_delta(space).await? {
+        // Without room for a trash copy it stays, at the price of its bytes.
+        if !space.fits_internal_keys() || self.holds_delta(space).await? {
             return Ok(false);
         }
         let ReferenceState::Present(reference) = self.reference_state(space).await? else { return Ok(false) };

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use super::bodies::{blocking, content_body};
 use super::coding::Encoded;
 use super::plan::{self, Form, PutFacts, WhyWhole};
-use super::reference::{Loaded, ReferenceState, Search, StoredReference};
+use super::reference::{Loaded, ReferenceState, Search, StoredReference, note_kept};
 use super::source::{Opened, Prepared, Source};
 use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
+use crate::cache::CacheKey;
 use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::location::MAX_KEY_BYTES;
@@ -259,8 +260,18 @@ impl Engine {
             self.inner.store.delete_one(&put.space.reference(), Some(receipt.e_tag)).await?;
             return Err(changed);
         }
-        self.keep_reference(digest.sha256, Arc::clone(put.prepared.content())).await;
+        self.keep_source(&put.prepared).await;
         Ok(Becoming::Reference(put.as_reference(&put.space, receipt.e_tag)))
+    }
+
+    /// Keeps in the cache what has become a reference.
+    async fn keep_source(&self, prepared: &Prepared) {
+        let entry = CacheKey::stored(prepared.digest.sha256);
+        let kept = match prepared.proven() {
+            Some(proven) => self.inner.cache.insert_proven(&entry, proven).await,
+            None => self.inner.cache.insert(&entry, Arc::clone(prepared.content())).await,
+        };
+        note_kept(&entry, kept.map(drop));
     }
 
     /// Whether an object of this size may become a reference, and be used as one later.

@@ -8,7 +8,7 @@ use futures::{StreamExt as _, TryStreamExt};
 
 use super::bodies::{Spool, blocking};
 use super::{Engine, ReferenceUse};
-use crate::cache::{CacheKey, Claim, Lookup};
+use crate::cache::{CacheError, CacheKey, Claim, Lookup};
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
 use crate::record::{Record, reference_metadata};
@@ -17,7 +17,7 @@ use crate::store::{
     Attributes, ETag, GetObject, GetOptions, ListEntry, ListRequest, ObjectHead, Placement, PutBody, PutMode,
     PutOptions, PutReceipt, found,
 };
-use crate::{ContentDigest, DeltaSpace, Location, RandomAccess, Sha256};
+use crate::{ContentDigest, DeltaSpace, Location, Proven, RandomAccess, Sha256};
 
 /// Trash copies that are looked at, at most, for a lost reference.
 const MAX_TRASH: usize = 64;
@@ -186,23 +186,23 @@ impl Engine {
                 if actual != digest {
                     return Ok(Loaded::DamagedInStore(actual));
                 }
-                let scratch = Arc::new(scratch);
-                self.keep_reference(digest, Arc::clone(&scratch) as Arc<dyn RandomAccess>).await;
-                drop(claim);
+                // What scratch gives back is what was hashed on its way there.
                 let bytes = match scratch.bytes() {
                     Some(bytes) => bytes,
-                    None => blocking(move || read_all(&*scratch)).await.map_err(Error::Scratch)?,
+                    None => blocking(move || read_all(&scratch)).await.map_err(Error::Scratch)?,
                 };
+                self.keep_reference(Proven::hashed(Arc::new(bytes.clone()), digest)).await;
+                drop(claim);
                 Ok(Loaded::Proven(bytes, ReferenceUse::Fetched))
             }
         }
     }
 
-    /// Keeps a proven reference in the cache. Trouble there is never the user's.
-    pub(super) async fn keep_reference(&self, digest: Sha256, content: Arc<dyn RandomAccess>) {
-        if let Err(error) = self.inner.cache.insert(&CacheKey::stored(digest), content).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, %digest, "a reference was not cached");
-        }
+    /// Keeps a proven reference in the cache.
+    async fn keep_reference(&self, content: Proven) {
+        let entry = CacheKey::stored(content.sha256());
+        let kept = self.inner.cache.insert_proven(&entry, content).await;
+        note_kept(&entry, kept.map(drop));
     }
 
     /// Reads an object's body to temporary space and hashes it.
@@ -219,6 +219,9 @@ impl Engine {
 
     /// The keys of a space's trash, those named by the digest first.
     pub(super) async fn trash(&self, space: &DeltaSpace, digest: Sha256) -> Result<Vec<Location>, Error> {
+        if !space.fits_internal_keys() {
+            return Ok(Vec::new());
+        }
         let named = space.trash_prefix(&digest);
         let directory = named.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned() + "/";
         let request = ListRequest::below(space.bucket(), directory);
@@ -268,6 +271,14 @@ impl Engine {
             ReferenceState::Present(reference) if reference.sha256 == digest => Ok(Some(object)),
             _ => Ok(None),
         }
+    }
+}
+
+/// Trouble with keeping a reference is never the user's.
+pub(super) fn note_kept(entry: &CacheKey, kept: Result<(), CacheError>) {
+    if let Err(error) = kept {
+        let digest = entry.digest;
+        tracing::debug!(error = &error as &dyn std::error::Error, %digest, "a reference was not cached");
     }
 }
 

@@ -17,8 +17,9 @@ use crate::digest::ContentHasher;
 use crate::error::Error;
 use crate::progress::{SharedProgress, Stage};
 use crate::random_access::FileAccess;
+use crate::scratch::Scratch;
 use crate::store::PutBody;
-use crate::{ContentDigest, RandomAccess};
+use crate::{ContentDigest, Proven, RandomAccess};
 
 /// Files up to this size are read once and kept in memory while they are put.
 const SMALL_FILE: u64 = 8 << 20;
@@ -78,7 +79,7 @@ enum Origin {
     /// The content is a file that others may write to.
     File { path: Option<PathBuf>, file: File, before: Fingerprint },
     /// The content lies in temporary space of our own.
-    Scratch,
+    Scratch(Arc<Scratch>),
 }
 
 /// What changes when a file is written to.
@@ -123,12 +124,22 @@ impl Prepared {
         &self.opened.content
     }
 
+    /// The content with its digest, unless it is a file: that may have been written to since it was hashed.
+    pub(super) fn proven(&self) -> Option<Proven> {
+        let sha256 = self.digest.sha256;
+        match &self.opened.origin {
+            Origin::Memory(bytes) => Some(Proven::hashed(Arc::new(bytes.clone()), sha256)),
+            Origin::Scratch(scratch) => Some(Proven::hashed(Arc::clone(scratch), sha256)),
+            Origin::File { .. } => None,
+        }
+    }
+
     /// The content as the body of a put to the store.
     pub(super) fn body(&self) -> PutBody {
         match &self.opened.origin {
             Origin::Memory(bytes) => PutBody::Bytes(bytes.clone()),
             Origin::File { path: Some(path), .. } => PutBody::File(path.clone()),
-            Origin::File { path: None, .. } | Origin::Scratch => content_body(Arc::clone(&self.opened.content)),
+            Origin::File { path: None, .. } | Origin::Scratch(_) => content_body(Arc::clone(&self.opened.content)),
         }
     }
 
@@ -172,7 +183,10 @@ impl Engine {
                 let scratch = spool.finish().await.map_err(Error::Scratch)?;
                 Ok(match scratch.bytes() {
                     Some(bytes) => in_memory(bytes),
-                    None => Opened { content: Arc::new(scratch), origin: Origin::Scratch },
+                    None => {
+                        let scratch = Arc::new(scratch);
+                        Opened { content: Arc::clone(&scratch) as _, origin: Origin::Scratch(scratch) }
+                    }
                 })
             }
         }

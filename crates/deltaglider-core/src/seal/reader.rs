@@ -1,17 +1,16 @@
 //! Opens a sealed body at any offset.
 
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::threads::{for_each_part, processors};
 use super::{Binding, BodyKey, CHUNK, ChunkCipher, SealError, TAG, plain_length, sealed_length};
 use crate::RandomAccess;
 
 /// A read of so much or more for each thread is opened by several: starting one costs a tenth of that.
 const PER_THREAD: usize = 1 << 20;
-/// A read has at most so many threads, and no more than there are processors.
-const MAX_THREADS: usize = 4;
 
 /// A sealed body, opened: gives the content at any offset, and not one byte that is not authentic.
 ///
@@ -97,22 +96,7 @@ impl<S: RandomAccess> SealReader<S> {
             parts.push((out, offset));
             (buffer, offset) = (rest, offset + length as u64);
         }
-        let parts = Mutex::new(parts);
-        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let work = || -> io::Result<()> {
-            while let Some((out, at)) = next() {
-                self.read_range(out, at, &mut Opened::default())?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let others: Vec<_> =
-                (1..threads).map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
-            let own = work();
-            others.into_iter().fold(own, |outcome, other| {
-                outcome.and(other.join().unwrap_or_else(|_| Err(io::Error::other("a reader panicked"))))
-            })
-        })
+        for_each_part(parts, threads, |(out, at)| self.read_range(out, at, &mut Opened::default()))
     }
 
     fn last_chunk(&self) -> u64 {
@@ -149,12 +133,6 @@ impl<S: RandomAccess> RandomAccess for SealReader<S> {
     }
 }
 
-/// How many threads a large read may have. Asking the system each time would take longer than opening a chunk.
-fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS)))
-}
-
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Opened").field(&self.index).finish()
@@ -177,6 +155,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::super::SealWriter;
+    use super::super::threads::MAX_THREADS;
     use super::*;
     use crate::Sha256;
     use crate::random_access::FileAccess;

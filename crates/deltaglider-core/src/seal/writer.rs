@@ -41,7 +41,7 @@ impl<W: Write> SealWriter<W> {
     }
 
     fn seal_chunk(&mut self, last: bool) -> io::Result<()> {
-        let tag = self.cipher.seal(self.index, last, &mut self.chunk);
+        let tag = self.cipher.seal(self.index, last, self.chunk.as_mut_slice().into());
         self.chunk.extend_from_slice(&tag);
         self.out.write_all(&self.chunk)?;
         self.chunk.clear();

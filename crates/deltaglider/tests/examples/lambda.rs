@@ -1,4 +1,5 @@
 //! The Lambda function, in a container that stays warm: 512 MB of memory and of `/tmp`, one reference for all invocations.
+#![allow(clippy::print_stderr, reason = "a test that cannot be made has to say so")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +8,7 @@ use deltaglider::Client;
 use deltaglider::core::store::BucketStore;
 use serde_json::{Value, json};
 
-use crate::program::{BUCKET, Program, World, archive};
+use crate::program::{BUCKET, Program, World, archive, binary};
 use crate::runtime_api::RuntimeApi;
 use crate::seconds;
 
@@ -47,7 +48,12 @@ struct Container {
 }
 
 impl Container {
+    /// One with a volume for its files, as large as that of a function.
     async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_by(Command::new(binary("lambda")), Mounted::at, variables).await
+    }
+
+    async fn start_by(command: Command, mount: fn(&Path) -> Mounted, variables: &[(&str, &str)]) -> Self {
         let world = World::new().await;
         world.server.store().create_bucket(INBOX).await.unwrap();
         let client = world.client().await;
@@ -58,7 +64,7 @@ impl Container {
         world.server.log().reset();
 
         let api = RuntimeApi::start().await;
-        let mounted = Mounted::at(&world.path("cache"));
+        let mounted = mount(&world.path("cache"));
         let temporary = world.path("cache");
         let mut all = vec![
             ("AWS_LAMBDA_RUNTIME_API", api.address.as_str()),
@@ -69,7 +75,7 @@ impl Container {
             ("TMPDIR", temporary.to_str().unwrap()),
         ];
         all.extend(variables);
-        let function = world.start("lambda", &[], &all);
+        let function = world.start_by(command, &[], &all);
         Self { function, _mounted: mounted, api, client, reference, world }
     }
 
@@ -133,4 +139,31 @@ async fn clearing_every_so_often_and_on_an_error_works_too() {
         "one at first, one after each clear but the last, one after the error"
     );
     assert!(container.function.memory("VmHWM") < MEMORY);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_larger_than_its_share_of_memory_is_stored_without_being_killed() {
+    let group = match deltaglider_testkit::ControlGroup::of_memory(MEMORY) {
+        Ok(group) => group,
+        Err(error) => {
+            eprintln!("SKIPPED: no control group can be made, which takes root and its memory controller: {error}");
+            return;
+        }
+    };
+    // Its files lie on disk: a volume in memory would count as the function's own.
+    let mut container = Container::start_by(group.command(binary("lambda")), |_| Mounted(None), &[]).await;
+    for number in 1..=2 {
+        container.arrive(number).await;
+    }
+    let large = archive(4 << 20, 7).repeat(75);
+    let size = large.len();
+    let put = container.client.put_object().bucket(INBOX).key("app/large.zip").body(large).whole(true);
+    let put = put.send().await.unwrap();
+    let stored = container.api.invoke(event("app/large.zip")).await.unwrap();
+    assert_eq!(stored["e_tag"], put.e_tag.as_str());
+    container.arrive(3).await;
+    println!("{size} bytes in a group of {MEMORY}: {:?} bytes at most, {stored}", group.peak());
+    assert_eq!((group.killed().unwrap(), container.world.reference_gets()), (0, 1));
+    drop(container);
 }

@@ -43,7 +43,12 @@ impl World {
 
     /// Starts an example, with its cache in `cache`.
     pub fn start(&self, example: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Program {
-        let mut child = Command::new(binary(example))
+        self.start_by(Command::new(binary(example)), arguments, variables)
+    }
+
+    /// Starts an example by a command that needs nothing but its arguments.
+    pub fn start_by(&self, mut command: Command, arguments: &[&str], variables: &[(&str, &str)]) -> Program {
+        let mut child = command
             .args(arguments)
             .env_clear()
             .env("AWS_ENDPOINT_URL_S3", self.server.endpoint())
@@ -151,7 +156,7 @@ pub fn archive(size: usize, version: u64) -> Vec<u8> {
 }
 
 /// Cargo builds the examples with the tests, unless single tests are named: `cargo build -p deltaglider --examples` does then.
-fn binary(example: &str) -> PathBuf {
+pub fn binary(example: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let binary = tests.ancestors().nth(2).unwrap().join("examples").join(example);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example).with_extension("rs");
