@@ -16,7 +16,9 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 
 use bytes::Bytes;
+use deltaglider_codec::{Dgd1Codec, Effort};
 use deltaglider_core::RandomAccess;
+use deltaglider_core::cache::Form;
 use deltaglider_core::codec::zstd::ZstdCodec;
 use deltaglider_core::codec::{CodecLimits, DeltaCodec};
 use deltaglider_core::random_access::FileAccess;
@@ -39,8 +41,26 @@ fn measured(codec: &str, effort: &str) -> Result<Measured, String> {
         ("zstd", "default") => {
             Ok(Measured { codec: Box::new(ZstdCodec::new()), parts: |delta| vec![("plain", delta.len())] })
         }
+        ("dgd1", "fast") => Ok(dgd1(Effort::Fast)),
+        ("dgd1", "default") => Ok(dgd1(Effort::Default)),
+        ("dgd1", "max") => Ok(dgd1(Effort::Max)),
         _ => Err(format!("there is no codec {codec} of effort {effort}")),
     }
+}
+
+fn dgd1(effort: Effort) -> Measured {
+    Measured { codec: Box::new(Dgd1Codec::new(effort)), parts: |delta| vec![("delta", delta.len())] }
+}
+
+/// A reference as the codec takes it.
+fn prepared(codec: &dyn DeltaCodec, reference: &str) -> Result<Bytes, Box<dyn Error>> {
+    let stored = Bytes::from(fs::read(reference)?);
+    if codec.reference_form() == Form::STORED {
+        return Ok(stored);
+    }
+    let mut form = Vec::new();
+    codec.prepare(&stored, &mut form, &CodecLimits { memory: MEMORY, target_size: 0 })?;
+    Ok(form.into())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let target = FileAccess::new(File::open(target)?)?;
             let limits = CodecLimits { memory: MEMORY, target_size: target.size() };
             let mut body = BufWriter::new(File::create(delta)?);
-            codec.encode(&Bytes::from(fs::read(reference)?), &target, &mut body, &limits)?;
+            codec.encode(&prepared(&*codec, reference)?, &target, &mut body, &limits)?;
             body.flush()?;
             let size = fs::metadata(delta)?.len();
             println!(r#"{{"codec": "{}", "target": {}, "delta": {size}}}"#, codec.id(), target.size());
@@ -62,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let limits = CodecLimits { memory: MEMORY, target_size: size.parse()? };
             let mut delta = BufReader::new(File::open(delta)?);
             let mut body = BufWriter::new(File::create(target)?);
-            codec.decode(&Bytes::from(fs::read(reference)?), &mut delta, &mut body, &limits)?;
+            codec.decode(&prepared(&*codec, reference)?, &mut delta, &mut body, &limits)?;
             body.flush()?;
             println!(r#"{{"codec": "{}", "target": {size}}}"#, codec.id());
         }

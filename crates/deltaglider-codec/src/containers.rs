@@ -9,7 +9,6 @@ mod gzip;
 mod map;
 mod search;
 mod tar;
-mod varint;
 mod zip;
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Archive-aware delta codecs of DeltaGlider.
 
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the delta container that takes it up is being made"))]
 mod containers;
 mod deflate;
+pub mod dgd1;
 mod effort;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
 pub mod measure;
+mod threads;
+mod varint;
 
+pub use dgd1::Dgd1Codec;
 pub use effort::Effort;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use deltaglider_core::Sha256;
 
-use super::{Layout, varint};
+use super::Layout;
+use crate::varint;
 
 const VERSION: u8 = 1;
 const HASH: usize = 16;

@@ -1,7 +1,7 @@
 //! Lengths in as few bytes as they need: seven bits each, the lowest first, the top bit set in all but the last (LEB128).
 
 /// Appends a length.
-pub(super) fn write(out: &mut Vec<u8>, mut value: usize) {
+pub(crate) fn write(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -10,7 +10,7 @@ pub(super) fn write(out: &mut Vec<u8>, mut value: usize) {
 }
 
 /// Takes a length from the front; `None` where it is cut short or too large.
-pub(super) fn read(bytes: &mut &[u8]) -> Option<usize> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Option<usize> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;

@@ -1,0 +1,79 @@
+//! Memory: what a call may take, and how it is shared out.
+
+use deltaglider_core::codec::CodecError;
+
+use super::frames;
+use crate::Effort;
+use crate::threads::processors;
+
+/// Buffers, contexts and the directory of a small delta.
+const BASE: u64 = 8 << 20;
+/// Frames of the body give so many bytes, and less where memory is scarce.
+const FRAME: (usize, usize) = (1 << 20, 8 << 20);
+/// A prefix is at most so many times as long as its frame.
+const PREFIX: usize = 3;
+
+/// How a call shares its memory out. What is written depends on `frame`, and that on the limit; on the threads it does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// Bytes that a frame of the body gives.
+    pub(super) frame: usize,
+    /// Bytes of prefix for it.
+    pub(super) prefix: usize,
+    /// Bytes for plaintext of the target, and what it is made of.
+    pub(super) expanded: usize,
+    /// Threads that work at once.
+    pub(super) threads: usize,
+}
+
+/// Bytes that no call can do without: the reference, the target and its body, and one small frame.
+pub(super) fn least(reference: u64, target: u64) -> u64 {
+    let frame = frame_memory(FRAME.0, Effort::Max) as u64;
+    reference.saturating_add(target.saturating_mul(3)).saturating_add(BASE + frame)
+}
+
+/// Bytes for an ordinary archive: it expands to four times its size.
+pub(super) fn usual(reference: u64, target: u64) -> u64 {
+    let frames = (processors() * frame_memory(FRAME.1, Effort::Max)) as u64;
+    let content = reference.saturating_add(target);
+    content.saturating_mul(9).saturating_add(BASE + frames)
+}
+
+impl Budget {
+    /// Shares out what `limit` leaves beside `held` bytes of reference and a target of `target` bytes.
+    pub(super) fn share(held: u64, target: u64, limit: u64, effort: Effort) -> Result<Self, CodecError> {
+        let needed = least(held, target);
+        let Some(spare) = limit.checked_sub(needed) else { return Err(CodecError::Memory { needed, limit }) };
+        let spare = usize::try_from(spare).unwrap_or(usize::MAX);
+        let mut frame = FRAME.1;
+        while frame > FRAME.0 && frame_memory(frame, effort) > spare / 4 {
+            frame /= 2;
+        }
+        let each = frame_memory(frame, effort);
+        let threads = (spare / 2 / each).clamp(1, processors());
+        // Plaintext is held twice, in the layout and in the body, and the streams that are made of it beside it.
+        let expanded = spare.saturating_sub(each * threads) / 5 * 2;
+        Ok(Self { frame, prefix: frame * PREFIX, expanded, threads })
+    }
+}
+
+/// Bytes that packing one frame takes.
+fn frame_memory(frame: usize, effort: Effort) -> usize {
+    let reach = frame * (PREFIX + 1);
+    reach + frame + frames::tables(reach, effort)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scarce_memory_makes_small_frames() {
+        let share = |limit| Budget::share(1000, 1000, limit, Effort::Default);
+        let roomy = share(4 << 30).expect("fits");
+        assert_eq!((roomy.frame, roomy.prefix, roomy.threads), (FRAME.1, 3 * FRAME.1, processors()));
+        let tight = share(least(1000, 1000)).expect("fits");
+        assert_eq!((tight.frame, tight.threads, tight.expanded), (FRAME.0, 1, 0));
+        assert!(matches!(share(least(1000, 1000) - 1), Err(CodecError::Memory { .. })));
+    }
+}

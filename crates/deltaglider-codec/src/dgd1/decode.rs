@@ -1,0 +1,260 @@
+//! Gives a target back: reads the directory, unpacks the frames, and makes the streams again.
+
+use std::io::{Read, Write};
+use std::ops::Range;
+
+use deltaglider_core::codec::{CodecError, CodecLimits};
+
+use super::directory::{Directory, HEADER, Header};
+use super::frames::{self, Frame, LONGEST_PREFIX, damaged, gather};
+use super::prepared::Prepared;
+use super::recipe::Part;
+use crate::deflate::{self, Kind};
+use crate::threads::{processors, spread};
+
+/// Streams are made again together until they take so many bytes.
+const BATCH: usize = 32 << 20;
+
+/// What the next bytes of the target are.
+enum Job {
+    Bytes(Vec<u8>),
+    Copy(Range<usize>),
+    Make { kind: Kind, plain: Vec<u8>, side: Vec<u8>, length: usize },
+}
+
+impl Job {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Copy(_) => 0,
+            Self::Make { plain, side, length, .. } => plain.len() + side.len() + length,
+        }
+    }
+}
+
+/// Writes the target that `delta` gives from `reference`.
+pub(super) fn decode(
+    reference: &Prepared<'_>,
+    delta: &mut dyn Read,
+    target: &mut dyn Write,
+    limits: &CodecLimits,
+) -> Result<(), CodecError> {
+    let mut head = [0; HEADER];
+    read_exact(delta, &mut head)?;
+    let header = Header::read(&head)?;
+    if header.target > limits.target_size {
+        return Err(CodecError::TooLong(limits.target_size));
+    }
+    if header.target < limits.target_size {
+        return Err(CodecError::Damaged(format!("it gives {} bytes of {}", header.target, limits.target_size)));
+    }
+    if header.reference_sha256 != reference.sha256 || header.reference != reference.map.content as u64 {
+        return Err(damaged("it was made against another reference"));
+    }
+    check_memory(reference, header.plain + header.packed, limits)?;
+    let mut packed = vec![0; header.packed];
+    read_exact(delta, &mut packed)?;
+    let streams = reference.map.streams.len();
+    let (directory, extent) = Directory::read(&packed, header.plain, reference.form().len(), streams)?;
+    if extent.given as u64 != header.target {
+        return Err(damaged("its parts are not as long as its target"));
+    }
+    let frame = directory.body.iter().chain(&directory.side).map(memory_of).max().unwrap_or(0);
+    let held = (header.plain * 40).saturating_add(extent.side).saturating_add(extent.memory.saturating_mul(2));
+    check_memory(reference, held.saturating_add(frame), limits)?;
+    let spare = usize::try_from(limits.memory).unwrap_or(usize::MAX) - reference.memory() - held;
+    let threads = (spare / frame.max(1)).clamp(1, processors());
+
+    let mut side = Vec::new();
+    for batch in directory.side.chunks(threads) {
+        for plain in unpack(batch, delta, threads, |frame| tokens_of(reference, frame))? {
+            side.extend_from_slice(&plain);
+        }
+    }
+    let body = Body { reference, delta, frames: &directory.body, threads, ready: Vec::new(), at: 0 };
+    Decoder { reference, side: &side, body, target, threads }.run(&directory.parts)?;
+    // Nothing stands behind the last frame.
+    match delta.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(damaged("something follows its last frame")),
+    }
+}
+
+/// Bytes that unpacking a frame takes; a prefix of several ranges is put together.
+fn memory_of(frame: &Frame) -> usize {
+    frame.plain + frame.packed + frame.prefix.iter().map(ExactSizeIterator::len).sum::<usize>() + (1 << 18)
+}
+
+fn check_memory(reference: &Prepared<'_>, beside: usize, limits: &CodecLimits) -> Result<(), CodecError> {
+    let needed = reference.memory().saturating_add(beside) as u64;
+    if needed > limits.memory { Err(CodecError::Memory { needed, limit: limits.memory }) } else { Ok(()) }
+}
+
+fn read_exact(delta: &mut dyn Read, buffer: &mut [u8]) -> Result<(), CodecError> {
+    delta.read_exact(buffer).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => damaged("it ends too early"),
+        _ => CodecError::Io(error),
+    })
+}
+
+/// Reads and unpacks the next frames of a delta.
+fn unpack<'a>(
+    batch: &[Frame],
+    delta: &mut dyn Read,
+    threads: usize,
+    prefix: impl Fn(&Frame) -> Result<std::borrow::Cow<'a, [u8]>, CodecError> + Sync,
+) -> Result<Vec<Vec<u8>>, CodecError> {
+    let mut frames = Vec::with_capacity(batch.len());
+    for frame in batch {
+        let mut packed = vec![0; frame.packed];
+        read_exact(delta, &mut packed)?;
+        frames.push((frame, packed));
+    }
+    spread(&frames, threads, |(frame, packed)| frames::unpack(packed, &prefix(frame)?, frame.plain))
+        .into_iter()
+        .collect()
+}
+
+/// The tokens of the streams of the reference that a frame of the side names.
+fn tokens_of<'a>(reference: &Prepared<'_>, frame: &Frame) -> Result<std::borrow::Cow<'a, [u8]>, CodecError> {
+    let mut gathered = Vec::new();
+    for stream in frame.prefix.iter().cloned().flatten() {
+        let packed = &reference.form()[reference.map.streams[stream].packed.clone()];
+        let tokens = deflate::tokens(packed).ok_or_else(|| damaged("a stream of the reference has no tokens"))?;
+        if gathered.len() + tokens.len() > LONGEST_PREFIX {
+            return Err(damaged("a prefix is too long"));
+        }
+        gathered.extend_from_slice(&tokens);
+    }
+    Ok(gathered.into())
+}
+
+/// The body, unpacked as it is needed.
+struct Body<'a> {
+    reference: &'a Prepared<'a>,
+    delta: &'a mut dyn Read,
+    frames: &'a [Frame],
+    threads: usize,
+    ready: Vec<Vec<u8>>,
+    at: usize,
+}
+
+impl Body<'_> {
+    /// Appends the next `length` bytes, which are there: the directory was checked.
+    fn take(&mut self, mut length: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        while length > 0 {
+            let piece = self.next(length)?;
+            out.extend_from_slice(&piece);
+            length -= piece.len();
+        }
+        Ok(())
+    }
+
+    /// The next bytes, at most `length` of them.
+    fn next(&mut self, length: usize) -> Result<Vec<u8>, CodecError> {
+        if self.ready.is_empty() {
+            let (batch, rest) = self.frames.split_at(self.threads.min(self.frames.len()));
+            self.frames = rest;
+            let form = self.reference.form();
+            self.ready = unpack(batch, self.delta, self.threads, |frame| Ok(gather(form, &frame.prefix)))?;
+            self.ready.reverse();
+        }
+        let frame = self.ready.last().ok_or_else(|| damaged("its body ends too early"))?;
+        let taken = length.min(frame.len() - self.at);
+        let piece = frame[self.at..self.at + taken].to_vec();
+        self.at += taken;
+        if self.at == frame.len() {
+            self.ready.pop();
+            self.at = 0;
+        }
+        Ok(piece)
+    }
+}
+
+/// Puts the target together.
+struct Decoder<'a> {
+    reference: &'a Prepared<'a>,
+    side: &'a [u8],
+    body: Body<'a>,
+    target: &'a mut dyn Write,
+    threads: usize,
+}
+
+impl Decoder<'_> {
+    fn run(mut self, parts: &[Part]) -> Result<(), CodecError> {
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut memory = 0;
+        for part in parts {
+            match part {
+                Part::Plain(length) => {
+                    let mut length = *length;
+                    while length > 0 {
+                        let bytes = self.body.next(length)?;
+                        length -= bytes.len();
+                        memory += bytes.len();
+                        jobs.push(Job::Bytes(bytes));
+                        self.flush_if(memory > BATCH, &mut jobs, &mut memory)?;
+                    }
+                }
+                Part::Copy { at, length } => jobs.push(Job::Copy(*at..at + length)),
+                Part::Stream { kind, side, length, parts } => {
+                    let plain = self.assemble(parts)?;
+                    let job = Job::Make { kind: *kind, plain, side: self.take_side(*side)?, length: *length };
+                    memory += job.memory();
+                    jobs.push(job);
+                }
+            }
+            self.flush_if(memory > BATCH || jobs.len() > 1 << 12, &mut jobs, &mut memory)?;
+        }
+        self.flush_if(true, &mut jobs, &mut memory)
+    }
+
+    /// Writes what is due, if it is time to.
+    fn flush_if(&mut self, due: bool, jobs: &mut Vec<Job>, memory: &mut usize) -> Result<(), CodecError> {
+        if !due {
+            return Ok(());
+        }
+        let made = spread(jobs, self.threads, |job| match job {
+            Job::Make { kind, plain, side, length } => make(*kind, plain, side, *length).map(Some),
+            _ => Ok(None),
+        });
+        for (job, made) in jobs.drain(..).zip(made) {
+            match (job, made?) {
+                (_, Some(stream)) => self.target.write_all(&stream)?,
+                (Job::Bytes(bytes), None) => self.target.write_all(&bytes)?,
+                (Job::Copy(range), None) => self.target.write_all(&self.reference.form()[range])?,
+                (Job::Make { .. }, None) => {}
+            }
+        }
+        *memory = 0;
+        Ok(())
+    }
+
+    fn take_side(&mut self, length: usize) -> Result<Vec<u8>, CodecError> {
+        let (taken, rest) =
+            self.side.split_at_checked(length).ok_or_else(|| damaged("its side ends too early"))?;
+        self.side = rest;
+        Ok(taken.to_vec())
+    }
+
+    /// The plaintext that parts give.
+    fn assemble(&mut self, parts: &[Part]) -> Result<Vec<u8>, CodecError> {
+        let mut plain = Vec::new();
+        for part in parts {
+            match part {
+                Part::Plain(length) => self.body.take(*length, &mut plain)?,
+                Part::Copy { at, length } => plain.extend_from_slice(&self.reference.form()[*at..at + length]),
+                Part::Stream { kind, side, length, parts } => {
+                    let inner = self.assemble(parts)?;
+                    let side = self.take_side(*side)?;
+                    plain.extend_from_slice(&make(*kind, &inner, &side, *length)?);
+                }
+            }
+        }
+        Ok(plain)
+    }
+}
+
+fn make(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, CodecError> {
+    deflate::rebuild(kind, plain, side, length).map_err(|error| CodecError::Damaged(error.to_string()))
+}

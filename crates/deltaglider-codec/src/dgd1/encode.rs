@@ -1,0 +1,242 @@
+//! Makes a delta: finds the streams of the target, decides how each is stored, and packs what is left.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use deltaglider_core::Sha256;
+use deltaglider_core::codec::CodecError;
+
+use super::Outcome;
+use super::budget::Budget;
+use super::directory::{Directory, Header};
+use super::frames::{self, Frame, gather};
+use super::prepared::{Prepared, layout};
+use super::recipe::Part;
+use super::similar::Fingerprints;
+use crate::Effort;
+use crate::containers::{Layout, Piece, Stream};
+use crate::deflate::{self, Kind, Representation};
+use crate::threads::spread;
+
+/// Tokens of the reference beside one frame of the side, in bytes at most.
+const TOKENS: usize = 16 << 20;
+
+/// How a stream of the target is stored.
+enum Choice {
+    /// It stands in the expanded reference.
+    Copy(usize),
+    /// As it is, like what is between streams.
+    Raw,
+    /// Made again from its plaintext.
+    Made(Representation, Vec<Choice>),
+}
+
+/// What is put together while the target is walked over.
+#[derive(Default)]
+struct Assembly {
+    body: Vec<u8>,
+    side: Vec<u8>,
+    /// Where tokens stand in the side, and the stream of the reference whose tokens they resemble.
+    tokens: Vec<(usize, usize)>,
+    outcome: Outcome,
+}
+
+/// What is known of the streams of the reference.
+struct Known<'a> {
+    by_hash: HashMap<[u8; 16], Range<usize>>,
+    by_path: HashMap<&'a [u8], usize>,
+}
+
+/// A delta, and what its parts came to.
+pub(super) struct Delta {
+    pub(super) head: Vec<u8>,
+    pub(super) frames: Vec<Vec<u8>>,
+    pub(super) outcome: Outcome,
+}
+
+/// Makes the delta of a target that lies in memory.
+pub(super) fn encode(
+    reference: &Prepared<'_>,
+    target: &[u8],
+    budget: &Budget,
+    effort: Effort,
+) -> Result<Delta, CodecError> {
+    let known = Known::of(reference);
+    let layout = layout(target, budget.expanded);
+    let choices = choose(&layout, target, &known, budget.threads, effort);
+    let mut assembly = Assembly::default();
+    let parts = assembly.walk(&layout, target, &choices, &known);
+    drop((layout, choices));
+    let Assembly { body, side, tokens, mut outcome } = assembly;
+
+    let side_frames = pack_side(reference, &side, &tokens, budget, effort)?;
+    let body_frames = pack_body(reference, &body, budget, effort)?;
+    let list = |frames: &[(Frame, Vec<u8>)]| frames.iter().map(|(frame, _)| frame.clone()).collect();
+    let directory = Directory { parts, side: list(&side_frames), body: list(&body_frames) };
+    let (packed, plain) = directory.write()?;
+    let header = Header {
+        reference: reference.map.content as u64,
+        target: target.len() as u64,
+        reference_sha256: reference.sha256,
+        target_sha256: Sha256::of(target),
+        packed: packed.len(),
+        plain,
+    };
+    outcome.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
+    outcome.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
+    let frames = side_frames.into_iter().chain(body_frames).map(|(_, packed)| packed).collect();
+    Ok(Delta { head: [header.write(), packed].concat(), frames, outcome })
+}
+
+impl<'a> Known<'a> {
+    fn of(reference: &'a Prepared<'_>) -> Self {
+        let streams = &reference.map.streams;
+        let mut known = Self { by_hash: HashMap::new(), by_path: HashMap::new() };
+        for (number, stream) in streams.iter().enumerate() {
+            known.by_hash.entry(stream.hash).or_insert_with(|| stream.packed.clone());
+            known.by_path.entry(&stream.path).or_insert(number);
+        }
+        known
+    }
+
+    /// Where exactly these bytes stand in the expanded reference.
+    fn copy_of(&self, stream: &[u8]) -> Option<usize> {
+        let hash: [u8; 16] = *Sha256::of(stream).0.first_chunk()?;
+        // The hash is that of the same bytes, by all that is known of SHA-256; the delta is proven before it is used in any case.
+        self.by_hash.get(&hash).filter(|range| range.len() == stream.len()).map(|range| range.start)
+    }
+}
+
+/// Decides for all streams of one parent, and for those in them that are made again.
+fn choose(layout: &Layout, parent: &[u8], known: &Known<'_>, threads: usize, effort: Effort) -> Vec<Choice> {
+    let decide = |stream: &&Stream| {
+        let bytes = &parent[stream.range.clone()];
+        match known.copy_of(bytes) {
+            Some(at) => Choice::Copy(at),
+            None => deflate::represent(bytes, &stream.plain, effort)
+                .map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new())),
+        }
+    };
+    // The longest first, so that no thread is left with one at the end.
+    let mut order: Vec<usize> = (0..layout.streams.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(layout.streams[at].plain.len()));
+    let streams: Vec<&Stream> = order.iter().map(|&at| &layout.streams[at]).collect();
+    let mut decided: Vec<(usize, Choice)> = order.iter().copied().zip(spread(&streams, threads, decide)).collect();
+    decided.sort_unstable_by_key(|(at, _)| *at);
+    for (at, choice) in &mut decided {
+        let stream = &layout.streams[*at];
+        if let Choice::Made(_, inner) = choice {
+            *inner = choose(&stream.inner, &stream.plain, known, threads, effort);
+        }
+    }
+    decided.into_iter().map(|(_, choice)| choice).collect()
+}
+
+impl Assembly {
+    fn walk(&mut self, layout: &Layout, content: &[u8], choices: &[Choice], known: &Known<'_>) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut choices = choices.iter();
+        for piece in layout.pieces(content.len()) {
+            let (range, stream) = match piece {
+                Piece::Plain(range) => (range, None),
+                Piece::Stream(stream) => (stream.range.clone(), Some(stream)),
+            };
+            let choice = stream.and_then(|stream| choices.next().map(|choice| (stream, choice)));
+            let length = range.len();
+            match choice {
+                Some((_, Choice::Copy(at))) => {
+                    self.outcome.copied += length as u64;
+                    match parts.last_mut() {
+                        Some(Part::Copy { at: before, length: more }) if *before + *more == *at => *more += length,
+                        _ => parts.push(Part::Copy { at: *at, length }),
+                    }
+                }
+                Some((stream, Choice::Made(representation, inner))) => {
+                    let inner = self.walk(&stream.inner, &stream.plain, inner, known);
+                    let Representation { kind, side } = representation;
+                    if *kind == Kind::Tokens
+                        && let Some(&alike) = known.by_path.get(&stream.path[..])
+                    {
+                        self.tokens.push((self.side.len(), alike));
+                    }
+                    self.side.extend_from_slice(side);
+                    self.outcome.made(*kind, length as u64);
+                    parts.push(Part::Stream { kind: *kind, side: side.len(), length, parts: inner });
+                }
+                raw => {
+                    match raw {
+                        Some(_) => self.outcome.raw += length as u64,
+                        None => self.outcome.plain += length as u64,
+                    }
+                    self.body.extend_from_slice(&content[range]);
+                    match parts.last_mut() {
+                        Some(Part::Plain(more)) => *more += length,
+                        _ => parts.push(Part::Plain(length)),
+                    }
+                }
+            }
+        }
+        parts
+    }
+}
+
+/// Packs the body, each frame with the ranges of the reference that it resembles.
+fn pack_body(
+    reference: &Prepared<'_>,
+    body: &[u8],
+    budget: &Budget,
+    effort: Effort,
+) -> Result<Vec<(Frame, Vec<u8>)>, CodecError> {
+    let form = reference.form();
+    // The streams behind the body of the reference are like nothing but themselves, and those are copied.
+    let plain = &form[..reference.map.body];
+    let whole = plain.len() <= budget.prefix;
+    let prints = if whole || body.is_empty() { None } else { Some(Fingerprints::of(plain)) };
+    let pieces: Vec<&[u8]> = body.chunks(budget.frame).collect();
+    let packed = spread(&pieces, budget.threads, |piece| {
+        let prefix = match &prints {
+            Some(prints) => prints.alike(piece, budget.prefix),
+            None if plain.is_empty() => Vec::new(),
+            None => std::iter::once(0..plain.len()).collect(),
+        };
+        let packed = frames::pack(piece, &gather(plain, &prefix), effort)?;
+        Ok((Frame { plain: piece.len(), packed: packed.len(), prefix }, packed))
+    });
+    packed.into_iter().collect()
+}
+
+/// Packs the side, each frame with the tokens of the streams of the reference that are named as its own are.
+fn pack_side(
+    reference: &Prepared<'_>,
+    side: &[u8],
+    tokens: &[(usize, usize)],
+    budget: &Budget,
+    effort: Effort,
+) -> Result<Vec<(Frame, Vec<u8>)>, CodecError> {
+    let pieces: Vec<(usize, &[u8])> = side.chunks(budget.frame).enumerate().collect();
+    let packed = spread(&pieces, budget.threads, |&(number, piece)| {
+        let within = number * budget.frame..number * budget.frame + piece.len();
+        let mut alike: Vec<usize> =
+            tokens.iter().filter(|(at, _)| within.contains(at)).map(|(_, stream)| *stream).collect();
+        alike.sort_unstable();
+        alike.dedup();
+        let mut prefix: Vec<Range<usize>> = Vec::new();
+        let mut gathered = Vec::new();
+        for stream in alike {
+            let Some(own) = deflate::tokens(&reference.form()[reference.map.streams[stream].packed.clone()]) else {
+                continue;
+            };
+            if gathered.len() + own.len() > TOKENS.min(budget.prefix) {
+                break;
+            }
+            gathered.extend_from_slice(&own);
+            match prefix.last_mut() {
+                Some(last) if last.end == stream => last.end += 1,
+                _ => prefix.push(stream..stream + 1),
+            }
+        }
+        let packed = frames::pack(piece, &gathered, effort)?;
+        Ok((Frame { plain: piece.len(), packed: packed.len(), prefix }, packed))
+    });
+    packed.into_iter().collect()
+}

@@ -1,0 +1,169 @@
+//! What a target is put together from.
+
+use crate::deflate::Kind;
+use crate::varint;
+
+/// Streams lie in one another so deep at most.
+pub(super) const MAX_DEPTH: u8 = 8;
+
+/// A part of a target, or of the plaintext of a stream in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The next so many bytes of the body.
+    Plain(usize),
+    /// Bytes of the expanded reference as they stand there.
+    Copy { at: usize, length: usize },
+    /// A DEFLATE stream, made from the plaintext that its parts give and the next `side` bytes of the side.
+    Stream { kind: Kind, side: usize, length: usize, parts: Vec<Part> },
+}
+
+/// Sums over parts, each within what can be counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Bytes that the parts give.
+    pub(super) given: usize,
+    /// Bytes of the body that they take.
+    pub(super) body: usize,
+    /// Bytes of the side that they take.
+    pub(super) side: usize,
+    /// Bytes of memory that making the largest stream again takes: its plaintext and itself, and those of the streams around it.
+    pub(super) memory: usize,
+}
+
+const PLAIN: usize = 0;
+const COPY: usize = 1;
+const STREAM: usize = 2;
+
+/// Writes parts; copies tell how far they are from the end of the copy before, which is nothing for neighbours.
+pub(super) fn write(parts: &[Part], out: &mut Vec<u8>) {
+    write_parts(parts, &mut 0, out);
+}
+
+fn write_parts(parts: &[Part], copied: &mut usize, out: &mut Vec<u8>) {
+    varint::write(out, parts.len());
+    for part in parts {
+        match part {
+            Part::Plain(length) => varint::write(out, length << 2 | PLAIN),
+            Part::Copy { at, length } => {
+                varint::write(out, length << 2 | COPY);
+                let distance = *at as i64 - *copied as i64;
+                varint::write(out, ((distance << 1) ^ (distance >> 63)) as usize);
+                *copied = at + length;
+            }
+            Part::Stream { kind, side, length, parts } => {
+                varint::write(out, length << 2 | STREAM);
+                varint::write(out, *kind as usize);
+                varint::write(out, *side);
+                write_parts(parts, copied, out);
+            }
+        }
+    }
+}
+
+/// Reads parts; `None` where they are no such bytes. Memory is at most forty times the bytes read.
+pub(super) fn read(bytes: &mut &[u8]) -> Option<Vec<Part>> {
+    read_parts(bytes, &mut 0, MAX_DEPTH)
+}
+
+fn read_parts(bytes: &mut &[u8], copied: &mut usize, depth: u8) -> Option<Vec<Part>> {
+    // Each takes a byte at least.
+    let count = varint::read(bytes).filter(|count| *count <= bytes.len())?;
+    let mut parts = Vec::with_capacity(count);
+    for _ in 0..count {
+        let head = varint::read(bytes)?;
+        let length = head >> 2;
+        parts.push(match head & 3 {
+            PLAIN => Part::Plain(length),
+            COPY => {
+                let folded = varint::read(bytes)? as u64;
+                let distance = (folded >> 1) as i64 ^ -((folded & 1) as i64);
+                let at = usize::try_from(i64::try_from(*copied).ok()?.checked_add(distance)?).ok()?;
+                *copied = at.checked_add(length)?;
+                Part::Copy { at, length }
+            }
+            STREAM => {
+                let kind = u8::try_from(varint::read(bytes)?).ok().and_then(Kind::from_number)?;
+                let side = varint::read(bytes)?;
+                let parts = read_parts(bytes, copied, depth.checked_sub(1)?)?;
+                Part::Stream { kind, side, length, parts }
+            }
+            _ => return None,
+        });
+    }
+    Some(parts)
+}
+
+/// Sums the parts up; `None` where a copy is outside the reference, or where the sums cannot be counted.
+pub(super) fn extent(parts: &[Part], reference: usize) -> Option<Extent> {
+    let mut sum = Extent::default();
+    for part in parts {
+        match part {
+            Part::Plain(length) => {
+                sum.given = sum.given.checked_add(*length)?;
+                sum.body = sum.body.checked_add(*length)?;
+            }
+            Part::Copy { at, length } => {
+                at.checked_add(*length).filter(|end| *end <= reference)?;
+                sum.given = sum.given.checked_add(*length)?;
+            }
+            Part::Stream { side, length, parts, .. } => {
+                let inner = extent(parts, reference)?;
+                sum.given = sum.given.checked_add(*length)?;
+                sum.body = sum.body.checked_add(inner.body)?;
+                sum.side = sum.side.checked_add(inner.side)?.checked_add(*side)?;
+                let own = inner.given.checked_add(*length)?.checked_add(*side)?;
+                sum.memory = sum.memory.max(inner.memory.checked_add(own)?);
+            }
+        }
+    }
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Vec<Part> {
+        let inner = vec![Part::Plain(5), Part::Copy { at: 3, length: 7 }];
+        vec![
+            Part::Copy { at: 1000, length: 300 },
+            Part::Plain(46),
+            Part::Copy { at: 1300, length: 1 << 40 },
+            Part::Stream { kind: Kind::Tokens, side: 9, length: 70, parts: inner },
+            Part::Plain(0),
+        ]
+    }
+
+    #[test]
+    fn parts_read_back() {
+        let mut bytes = Vec::new();
+        write(&parts(), &mut bytes);
+        let mut rest = &bytes[..];
+        assert_eq!(read(&mut rest), Some(parts()));
+        assert!(rest.is_empty());
+        for cut in 0..bytes.len() {
+            assert_eq!(read(&mut &bytes[..cut]), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nest = |depth: u8| {
+            let innermost = vec![Part::Plain(1)];
+            let wrap = |parts, _| vec![Part::Stream { kind: Kind::Encoder, side: 1, length: 3, parts }];
+            let mut bytes = Vec::new();
+            write(&(0..depth).fold(innermost, wrap), &mut bytes);
+            read(&mut &bytes[..])
+        };
+        assert!(nest(MAX_DEPTH).is_some());
+        assert!(nest(MAX_DEPTH + 1).is_none());
+    }
+
+    #[test]
+    fn extents_are_sums() {
+        let sum = extent(&parts(), usize::MAX).expect("they can be counted");
+        assert_eq!(sum, Extent { given: 300 + 46 + (1 << 40) + 70, body: 51, side: 9, memory: 12 + 70 + 9 });
+        assert_eq!(extent(&parts(), 1299), None, "a copy past the end");
+        assert_eq!(extent(&[Part::Plain(usize::MAX), Part::Plain(1)], 0), None);
+    }
+}
