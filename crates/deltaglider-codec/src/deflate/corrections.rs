@@ -17,8 +17,8 @@ use super::DeflateError;
 pub(super) const MAX_PLAIN: usize = 1 << 30;
 const DIGEST: usize = 8;
 
-/// The side of exactly `stream`, which has this plaintext; None where there is none, or it is longer than `limit`.
-pub(super) fn corrections(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+/// The side of exactly `stream`, which has this plaintext; None where there is none.
+pub(crate) fn corrections(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
     if plain.len() > MAX_PLAIN {
         return None;
     }
