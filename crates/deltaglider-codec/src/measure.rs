@@ -26,3 +26,9 @@ pub fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
 pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
     deflate::rebuild(deflate::Kind::from_number(kind)?, plain, side, length).ok()
 }
+
+/// The corrections of a stream.
+#[must_use]
+pub fn corrections(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+    deflate::corrections::corrections(stream, plain)
+}

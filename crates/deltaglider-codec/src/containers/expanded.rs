@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     /// A tar.gz with a zip in it, a gzip in a deflated member of that, and a stored zip beside it.
-    pub(super) fn nested() -> Vec<u8> {
+    fn nested() -> Vec<u8> {
         let gz = Gzip { flags: 8, name: b"deep" }.member(&text_of(4000));
         let zip = Zip::default().deflated(b"a.gz", &gz).deflated(b"b.txt", &text_of(900)).finish();
         let tar = Tar::default().ustar(b"x.zip", b'0', &zip).ustar(b"y.bin", b'0', &noise(3000)).ustar(

@@ -2,7 +2,11 @@
 //!
 //! The side is the first eight bytes of the SHA-256 of the corrections, then the corrections. They are a format of that
 //! version alone, and it panics on damaged ones: they are compared with the digest before it sees them, and a panic
-//! goes no farther than here.
+//! goes no farther than here. The digest holds damage off, not malice: who forges it along with the corrections can have
+//! `preflate-rs` write empty blocks without end, which nothing outside of it can stop.
+//!
+//! So that no expected panic is printed, the first call puts a hook before the process's own; a hook that is set later
+//! prints them again.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -17,8 +21,8 @@ use super::DeflateError;
 pub(super) const MAX_PLAIN: usize = 1 << 30;
 const DIGEST: usize = 8;
 
-/// The side of exactly `stream`, which has this plaintext; None where there is none, or it is longer than `limit`.
-pub(super) fn corrections(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+/// The side of exactly `stream`, which has this plaintext; None where there is none.
+pub(crate) fn corrections(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
     if plain.len() > MAX_PLAIN {
         return None;
     }

@@ -34,7 +34,7 @@ impl Output {
             return false;
         }
         // Doubled, so that it follows what comes out; a little over the limit, so that copies need not be counted.
-        let doubled = (2 * self.bytes.len()).clamp(FIRST_BUFFER, self.limit.saturating_add(LONGEST_MATCH));
+        let doubled = (2 * self.bytes.len()).max(FIRST_BUFFER).min(self.limit.saturating_add(LONGEST_MATCH));
         let size = doubled.max(self.length + more);
         self.bytes.reserve_exact(size - self.bytes.len());
         self.bytes.resize(size, 0);

@@ -41,10 +41,13 @@ impl<'a> Directory<'a> {
     pub(super) fn find(archive: &'a [u8]) -> Option<Self> {
         let last = archive.len().checked_sub(END_LENGTH)?;
         let first = last.saturating_sub(usize::from(u16::MAX));
-        (first..=last).rev().filter(|at| archive[*at..].starts_with(END)).find_map(|at| Self::at_end(archive, at))
+        // The first byte by itself: this runs over the end of every member of a tar.
+        let mut starts = archive[first..=last].iter().enumerate().rev().filter(|(_, byte)| **byte == END[0]);
+        starts.find_map(|(at, _)| Self::at_end(archive, first + at))
     }
 
     fn at_end(archive: &'a [u8], end: usize) -> Option<Self> {
+        archive[end..].strip_prefix(END)?;
         let comment = usize::from(u16_at(archive, end + 20)?);
         archive.get(end + END_LENGTH..)?.get(..comment)?;
         let count = u16_at(archive, end + 10)?;
