@@ -20,7 +20,9 @@ mod vectors;
 
 use std::ops::Range;
 
-pub(crate) use self::expanded::{ExpandedReference, expand};
+pub(crate) use self::expanded::ExpandedReference;
+#[cfg(test)]
+pub(crate) use self::expanded::expand;
 pub(crate) use self::map::{DamagedMap, ReferenceMap};
 use self::search::{Budget, Search};
 

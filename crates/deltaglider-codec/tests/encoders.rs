@@ -76,10 +76,10 @@ fn opened(name: &str, vector: &[u8]) -> Vec<u8> {
 
 fn vectors(version: u8) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder().join(version.to_string())).expect("the folder is there");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    let named = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-    paths.iter().map(|path| (named(path), fs::read(path).unwrap())).collect()
+    let named = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    paths.iter().map(|path| (named(path), fs::read(path).expect("read"))).collect()
 }
 
 #[test]

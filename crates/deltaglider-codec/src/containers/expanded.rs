@@ -3,6 +3,7 @@
 use super::{DamagedMap, Layout, Piece, ReferenceMap};
 
 /// Puts the expanded plaintext in the place of every stream: the *body*.
+#[cfg(test)]
 pub(crate) fn expand(content: &[u8], layout: &Layout) -> Vec<u8> {
     let mut body = Vec::with_capacity(layout.expanded(content.len()));
     append_body(&mut body, content, layout);

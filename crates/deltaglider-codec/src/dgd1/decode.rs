@@ -231,8 +231,7 @@ impl Decoder<'_> {
     }
 
     fn take_side(&mut self, length: usize) -> Result<Vec<u8>, CodecError> {
-        let (taken, rest) =
-            self.side.split_at_checked(length).ok_or_else(|| damaged("its side ends too early"))?;
+        let (taken, rest) = self.side.split_at_checked(length).ok_or_else(|| damaged("its side ends too early"))?;
         self.side = rest;
         Ok(taken.to_vec())
     }

@@ -97,12 +97,7 @@ impl Directory {
     }
 
     /// Reads a directory that fits to a form of `form` bytes with `streams` streams, and tells what its parts come to.
-    pub(super) fn read(
-        packed: &[u8],
-        plain: usize,
-        form: usize,
-        streams: usize,
-    ) -> Result<(Self, Extent), CodecError> {
+    pub(super) fn read(packed: &[u8], plain: usize, form: usize, streams: usize) -> Result<(Self, Extent), CodecError> {
         let bytes = frames::unpack(packed, &[], plain)?;
         let parts = (|| {
             let mut rest = &bytes[..];

@@ -128,7 +128,8 @@ mod tests {
     fn what_moved_is_found() {
         let reference = noise(1, 4 << 20);
         let prints = Fingerprints::of(&reference);
-        let part = [&noise(2, 100_001)[..], &reference[1_000_003..1_200_000], &reference[3_000_000..3_100_000]].concat();
+        let part =
+            [&noise(2, 100_001)[..], &reference[1_000_003..1_200_000], &reference[3_000_000..3_100_000]].concat();
         let found = prints.alike(&part, 1 << 20);
         for wanted in [1_000_003..1_200_000, 3_000_000..3_100_000] {
             assert!(found.iter().any(|range| range.start <= wanted.start && range.end >= wanted.end), "{found:?}");
