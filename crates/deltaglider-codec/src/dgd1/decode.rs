@@ -257,3 +257,117 @@ impl Decoder<'_> {
 fn make(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, CodecError> {
     deflate::rebuild(kind, plain, side, length).map_err(|error| CodecError::Damaged(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use bytes::Bytes;
+    use deltaglider_testkit::codec_conformance::{noise, text};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::super::budget::Budget;
+    use super::super::{encode, prepared};
+    use super::*;
+    use crate::Effort;
+
+    const LIMITS: u64 = 256 << 20;
+
+    fn gzip(plain: &[u8], level: u32) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+        encoder.write_all(plain).expect("written");
+        encoder.finish().expect("finished")
+    }
+
+    /// A prepared reference, and a delta with copies, streams of every kind that is made, and plain bytes: its directory, and
+    /// what stands behind that.
+    fn example() -> (Bytes, Vec<u8>, Vec<u8>, Vec<u8>) {
+        let plain = text(1, 60_000);
+        let changed = [&plain[..30_000], b"another line\n", &plain[30_000..]].concat();
+        let odd = [&noise(2, 500)[..], &plain[..20_000]].concat();
+        let reference = [gzip(&plain, 6), gzip(&odd, 1), gzip(&plain[..40_000], 9), noise(3, 3000)].concat();
+        let target =
+            [gzip(&changed, 6), gzip(&changed, 1), gzip(&plain[..40_000], 9), noise(3, 2000), b"end".to_vec()].concat();
+        let form = Bytes::from(prepared::prepare(&reference).expect("prepared"));
+        let read = Prepared::read(&form).expect("read");
+        let budget = Budget::share(1 << 20, target.len() as u64, LIMITS, Effort::Default).expect("fits");
+        let delta = encode::encode(&read, &target, &budget, Effort::Default).expect("encoded");
+        let told = delta.outcome;
+        assert!(
+            told.copied > 0 && told.encoder > 0 && told.tokens + told.corrections > 0 && told.plain > 0,
+            "{told:?}"
+        );
+        let header = Header::read(delta.head[..HEADER].try_into().expect("a header")).expect("read");
+        let directory = frames::unpack(&delta.head[HEADER..], &[], header.plain).expect("unpacked");
+        drop(read);
+        (form, target, directory, delta.frames.concat())
+    }
+
+    /// A delta with another directory, all of its checks in order.
+    fn with_directory(form: &Bytes, target: &[u8], directory: &[u8], frames: &[u8]) -> Vec<u8> {
+        let reference = Prepared::read(form).expect("read");
+        let packed = super::frames::pack(directory, &[], Effort::Fast).expect("packed");
+        let header = Header {
+            reference: reference.map.content as u64,
+            target: target.len() as u64,
+            reference_sha256: reference.sha256,
+            target_sha256: deltaglider_core::Sha256::of(target),
+            packed: packed.len(),
+            plain: directory.len(),
+        };
+        [header.write(), packed, frames.to_vec()].concat()
+    }
+
+    fn decoded(form: &Bytes, delta: &[u8], size: u64) -> (Vec<u8>, Result<(), CodecError>) {
+        let mut target = Vec::new();
+        let limits = CodecLimits { memory: LIMITS, target_size: size };
+        let reference = Prepared::read(form).expect("read");
+        let result = decode(&reference, &mut &delta[..], &mut target, &limits);
+        (target, result)
+    }
+
+    #[test]
+    fn a_directory_in_order_gives_the_target() {
+        let (form, target, directory, frames) = example();
+        let delta = with_directory(&form, &target, &directory, &frames);
+        let (given, result) = decoded(&form, &delta, target.len() as u64);
+        result.expect("decoded");
+        assert!(given == target);
+        let (_, result) = decoded(&form, &[&delta[..], b"more"].concat(), target.len() as u64);
+        assert!(result.is_err(), "something follows");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn a_lying_directory_does_no_harm(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            cut in prop::option::of(any::<prop::sample::Index>()),
+        ) {
+            thread_local! {
+                static EXAMPLE: (Bytes, Vec<u8>, Vec<u8>, Vec<u8>) = example();
+            }
+            EXAMPLE.with(|(form, target, directory, frames)| {
+                let mut directory = directory.clone();
+                for (at, byte) in &changes {
+                    let at = at.index(directory.len());
+                    directory[at] = *byte;
+                }
+                if let Some(cut) = &cut {
+                    directory.truncate(cut.index(directory.len()) + 1);
+                }
+                let delta = with_directory(form, target, &directory, frames);
+                let (given, result) = decoded(form, &delta, target.len() as u64);
+                assert!(given.len() <= target.len());
+                match result {
+                    Ok(()) => assert_eq!(given.len(), target.len()),
+                    Err(error) => {
+                        assert!(matches!(error, CodecError::Damaged(_) | CodecError::Memory { .. }), "{error:?}");
+                    }
+                }
+            });
+        }
+    }
+}
