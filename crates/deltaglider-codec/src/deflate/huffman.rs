@@ -108,7 +108,6 @@ pub(super) fn fits(lengths: &[u8]) -> bool {
 /// Lengths of the literal and length codes of a fixed block.
 pub(super) fn fixed_literals() -> [u8; 288] {
     std::array::from_fn(|symbol| match symbol {
-        0..144 => 8,
         144..256 => 9,
         256..280 => 7,
         _ => 8,
