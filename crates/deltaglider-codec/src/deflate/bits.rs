@@ -125,6 +125,11 @@ impl BitWriter {
         self.output.len()
     }
 
+    /// The bytes that are complete, up to four of them left out.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.output
+    }
+
     /// The bytes, after [`pad`](Self::pad).
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.output

@@ -6,6 +6,7 @@
 //! | 2 | the same with Chromium's hash | Node.js's: npm |
 //! | 3 | `zlib-rs` 0.6.8 | zlib-ng's and its own: cargo |
 //! | 4 | `miniz_oxide` 0.9.1 | that of Rust's `flate2` by default |
+//! | 5 | 1, with blocks ended as GNU gzip ends them | gzip's: most `.tar.gz` |
 //!
 //! The side is four bytes: id, level, memory level, strategy. The last two are 0 for `miniz_oxide`. An id stands for
 //! the bytes that its encoder gives: another version that gives others has another id.
@@ -16,7 +17,7 @@ mod zlib;
 
 pub(super) use detect::detect;
 
-use zlib::{Hash, Parameters, Strategy};
+use zlib::{Family, Parameters, Strategy};
 
 /// An encoder with its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,12 @@ const STRATEGIES: [Strategy; 5] =
 impl Encoder {
     fn side(self) -> Vec<u8> {
         match self {
-            Self::Zlib(Parameters { hash, level, memory, strategy }) => {
-                let id = if hash == Hash::Zlib { 1 } else { 2 };
+            Self::Zlib(Parameters { family, level, memory, strategy }) => {
+                let id = match family {
+                    Family::Zlib => 1,
+                    Family::Chromium => 2,
+                    Family::Gzip => 5,
+                };
                 let strategy = STRATEGIES.iter().position(|other| *other == strategy).unwrap_or(0);
                 vec![id, level, memory, strategy as u8]
             }
@@ -47,8 +52,11 @@ impl Encoder {
         let strategy = *STRATEGIES.get(usize::from(strategy))?;
         match (id, level, memory) {
             (1 | 2, 1..=9, 1..=9) => {
-                let hash = if id == 1 { Hash::Zlib } else { Hash::Chromium };
-                Some(Self::Zlib(Parameters { hash, level, memory, strategy }))
+                let family = if id == 1 { Family::Zlib } else { Family::Chromium };
+                Some(Self::Zlib(Parameters { family, level, memory, strategy }))
+            }
+            (5, 1..=9, 8) if strategy == Strategy::Default => {
+                Some(Self::Zlib(Parameters { family: Family::Gzip, level, memory, strategy }))
             }
             (3, 1..=9, 1..=9) if strategy == Strategy::Default => Some(Self::ZlibRs { level, memory }),
             (4, _, 0) if strategy == Strategy::Default => Some(Self::Miniz { level }),
@@ -56,10 +64,10 @@ impl Encoder {
         }
     }
 
-    /// The stream for `plain`; None where it is longer than `limit`.
-    fn deflate(self, plain: &[u8], limit: usize) -> Option<Vec<u8>> {
+    /// The stream for `plain`; None where it is longer than `limit`, or is seen not to be `expected`.
+    fn deflate(self, plain: &[u8], limit: usize, expected: Option<&[u8]>) -> Option<Vec<u8>> {
         let stream = match self {
-            Self::Zlib(parameters) => zlib::deflate(plain, parameters, limit)?,
+            Self::Zlib(parameters) => zlib::deflate(plain, parameters, limit, expected)?,
             Self::ZlibRs { level, memory } => {
                 let config = zlib_rs::DeflateConfig {
                     level: i32::from(level),
@@ -82,7 +90,7 @@ impl Encoder {
 
 /// The stream of `length` bytes that the encoder named by `side` gives.
 pub(super) fn rebuild(plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
-    Encoder::from_side(side)?.deflate(plain, length).filter(|stream| stream.len() == length)
+    Encoder::from_side(side)?.deflate(plain, length, None).filter(|stream| stream.len() == length)
 }
 
 #[cfg(test)]
@@ -93,20 +101,22 @@ pub(super) mod samples {
     pub(in super::super) fn every_encoder(plain: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut encoders = Vec::new();
         for level in 1..=9 {
-            for hash in [Hash::Zlib, Hash::Chromium] {
+            for family in [Family::Zlib, Family::Chromium] {
                 for memory in [8, 9] {
-                    let parameters = Parameters { hash, level, memory, strategy: Strategy::Default };
+                    let parameters = Parameters { family, level, memory, strategy: Strategy::Default };
                     encoders.push(Encoder::Zlib(parameters));
                 }
             }
+            let strategy = Strategy::Default;
+            encoders.push(Encoder::Zlib(Parameters { family: Family::Gzip, level, memory: 8, strategy }));
             encoders.extend([Encoder::ZlibRs { level, memory: 8 }, Encoder::Miniz { level }]);
         }
         for strategy in STRATEGIES {
-            encoders.push(Encoder::Zlib(Parameters { hash: Hash::Zlib, level: 6, memory: 8, strategy }));
+            encoders.push(Encoder::Zlib(Parameters { family: Family::Zlib, level: 6, memory: 8, strategy }));
         }
         let stream = |encoder: Encoder| {
             assert_eq!(Encoder::from_side(&encoder.side()), Some(encoder));
-            (format!("{encoder:?}"), encoder.deflate(plain, usize::MAX).unwrap())
+            (format!("{encoder:?}"), encoder.deflate(plain, usize::MAX, None).unwrap())
         };
         encoders.into_iter().map(stream).collect()
     }

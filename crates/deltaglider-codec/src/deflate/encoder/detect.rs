@@ -2,14 +2,14 @@
 
 use super::super::block::{BlockStart, Sink, read};
 use super::Encoder;
-use super::zlib::{Hash, Parameters, Strategy};
+use super::zlib::{Family, Parameters, Strategy};
 
 /// Plaintext that a candidate encodes at first, and then, before it encodes all.
 const TRIALS: [usize; 2] = [8 << 10, 128 << 10];
 /// What the end of a trial may tell otherwise: a match cut short, and the choice before it.
 const UNSURE: usize = 1024;
-/// Candidates that encode all of the plaintext, at most.
-const FULL_TRIALS: usize = 4;
+/// Candidates that begin to encode all of a long plaintext, at most; most are seen to be others in their first block.
+const FULL_TRIALS: usize = 8;
 
 /// The side of the encoder that gives `stream`, proven; None where none does.
 pub(in super::super) fn detect(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
@@ -19,10 +19,10 @@ pub(in super::super) fn detect(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
         if !start.agrees(encoder, plain) {
             continue;
         }
-        if encoder.deflate(plain, stream.len()).is_some_and(|other| other == stream) {
+        if encoder.deflate(plain, stream.len(), Some(stream)).is_some_and(|other| other == stream) {
             return Some(encoder.side());
         }
-        full_trials += 1;
+        full_trials += usize::from(plain.len() > TRIALS[1]);
         if full_trials == FULL_TRIALS {
             break;
         }
@@ -35,15 +35,17 @@ fn candidates(memory: Option<u8>) -> Vec<Encoder> {
     let levels = [6, 9, 1, 5, 7, 8, 4, 3, 2];
     let memories = memory.map_or(vec![8, 9], |memory| vec![memory]);
     let zlib = |level, strategy| {
-        let hashes = [Hash::Zlib, Hash::Chromium].into_iter();
+        let families = [Family::Zlib, Family::Chromium].into_iter();
         let memories = &memories;
-        hashes.flat_map(move |hash| {
-            memories.iter().map(move |&memory| Encoder::Zlib(Parameters { hash, level, memory, strategy }))
+        families.flat_map(move |family| {
+            memories.iter().map(move |&memory| Encoder::Zlib(Parameters { family, level, memory, strategy }))
         })
     };
     let mut candidates = Vec::new();
     for level in levels {
         candidates.extend(zlib(level, Strategy::Default));
+        let strategy = Strategy::Default;
+        candidates.push(Encoder::Zlib(Parameters { family: Family::Gzip, level, memory: 8, strategy }));
     }
     for level in levels {
         candidates.extend(memories.iter().map(|&memory| Encoder::ZlibRs { level, memory }));
@@ -87,7 +89,7 @@ impl Start {
     fn agrees(&self, encoder: Encoder, plain: &[u8]) -> bool {
         TRIALS.into_iter().filter(|trial| *trial < plain.len()).all(|trial| {
             let sure = trial - UNSURE;
-            encoder.deflate(&plain[..trial], 2 * trial).is_some_and(|stream| {
+            encoder.deflate(&plain[..trial], 2 * trial, None).is_some_and(|stream| {
                 let other = Self::read(&stream, trial);
                 let mut at = 0;
                 for (token, other) in self.tokens.iter().zip(&other.tokens) {

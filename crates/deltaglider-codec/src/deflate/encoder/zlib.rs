@@ -16,13 +16,15 @@ const LARGEST_DISTANCE: usize = WINDOW - AHEAD;
 /// Copies of three bytes from farther away are not worth it.
 const TOO_FAR: usize = 4096;
 
-/// Which bytes find a match.
+/// Programs that share the algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Hash {
-    /// zlib's, of three bytes.
+pub(in super::super) enum Family {
+    /// Finds a match by three bytes.
     Zlib,
-    /// Chromium's, of four.
+    /// Finds a match by four.
     Chromium,
+    /// Ends blocks otherwise; its memory level is 8.
+    Gzip,
 }
 
 /// zlib's strategies.
@@ -38,7 +40,7 @@ pub(in super::super) enum Strategy {
 /// What a stream was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Parameters {
-    pub hash: Hash,
+    pub family: Family,
     /// 1 to 9.
     pub level: u8,
     /// 1 to 9.
@@ -71,9 +73,14 @@ impl Search {
     }
 }
 
-/// The stream that zlib gives for `plain`; None where it would be longer than `limit`.
-pub(in super::super) fn deflate(plain: &[u8], parameters: Parameters, limit: usize) -> Option<Vec<u8>> {
-    let mut encoder = Encoder::new(plain, parameters, limit);
+/// The stream that zlib gives for `plain`; None where it would be longer than `limit`, or is seen not to be `expected`.
+pub(in super::super) fn deflate(
+    plain: &[u8],
+    parameters: Parameters,
+    limit: usize,
+    expected: Option<&[u8]>,
+) -> Option<Vec<u8>> {
+    let mut encoder = Encoder::new(plain, parameters, limit, expected);
     match parameters.strategy {
         Strategy::HuffmanOnly => encoder.literals_only(),
         Strategy::Rle => encoder.repeats_only(),
@@ -100,18 +107,18 @@ struct Encoder<'a> {
     /// The position before each one, of the same hash.
     previous: Box<[u32; WINDOW]>,
     hash_bits: u32,
-    blocks: Blocks,
+    blocks: Blocks<'a>,
 }
 
 impl<'a> Encoder<'a> {
-    fn new(plain: &'a [u8], parameters: Parameters, limit: usize) -> Self {
-        let hash_bits = match parameters.hash {
-            Hash::Zlib => u32::from(parameters.memory) + 7,
-            Hash::Chromium => (u32::from(parameters.memory) + 7).max(15),
+    fn new(plain: &'a [u8], parameters: Parameters, limit: usize, expected: Option<&'a [u8]>) -> Self {
+        let hash_bits = match parameters.family {
+            Family::Zlib | Family::Gzip => u32::from(parameters.memory) + 7,
+            Family::Chromium => (u32::from(parameters.memory) + 7).max(15),
         };
         // What zlib gives is never much longer than its input.
         let capacity = limit.min(plain.len() + plain.len() / 8 + 64);
-        let symbols = (1 << (parameters.memory + 6)) - 1;
+        let symbols = if parameters.family == Family::Gzip { 1 << 15 } else { 1 << (parameters.memory + 6) } - 1;
         Self {
             plain,
             parameters,
@@ -129,6 +136,7 @@ impl<'a> Encoder<'a> {
                 symbols,
                 parameters.strategy == Strategy::Fixed,
                 limit,
+                expected,
             ),
         }
     }
@@ -154,13 +162,13 @@ impl<'a> Encoder<'a> {
     /// Notes the string at `position`; the one of the same hash before it, 0 for none.
     #[inline]
     fn insert(&mut self, position: usize) -> usize {
-        let hash = match self.parameters.hash {
-            Hash::Zlib => {
+        let hash = match self.parameters.family {
+            Family::Zlib | Family::Gzip => {
                 let Some(&[a, b, c]) = self.plain[position..].first_chunk() else { return 0 };
                 let shift = self.hash_bits.div_ceil(3);
                 u32::from(a) << (2 * shift) ^ u32::from(b) << shift ^ u32::from(c)
             }
-            Hash::Chromium => {
+            Family::Chromium => {
                 let four = match self.plain[position..].first_chunk() {
                     Some(four) => *four,
                     None => std::array::from_fn(|index| self.beyond(position + index)),
@@ -220,6 +228,26 @@ impl<'a> Encoder<'a> {
         (best, start)
     }
 
+    /// Adds a byte to the block; whether it ends after it.
+    #[inline]
+    fn literal(&mut self, byte: u8) -> bool {
+        self.blocks.literal(byte) || self.ends_early()
+    }
+
+    /// Adds a copy to the block; whether it ends after it.
+    #[inline]
+    fn copy(&mut self, length: usize, distance: usize) -> bool {
+        self.blocks.copy(length, distance) || self.ends_early()
+    }
+
+    /// Whether gzip ends the block before it is full.
+    #[inline]
+    fn ends_early(&self) -> bool {
+        self.parameters.family == Family::Gzip
+            && self.parameters.level > 2
+            && self.blocks.shrinks_well(self.position - self.block_start)
+    }
+
     /// Ends the block at `position` where it is full.
     #[inline]
     fn flush(&mut self, is_full: bool) -> Option<()> {
@@ -243,7 +271,7 @@ impl<'a> Encoder<'a> {
                 if self.is_near(found) { self.longest(found, SHORTEST_MATCH - 1, ahead) } else { (0, 0) };
             let is_full;
             if length >= SHORTEST_MATCH {
-                is_full = self.blocks.copy(length, self.position - start);
+                is_full = self.copy(length, self.position - start);
                 if length <= self.search.lazy && ahead - length >= SHORTEST_MATCH {
                     for position in self.position + 1..self.position + length {
                         self.insert(position);
@@ -251,7 +279,7 @@ impl<'a> Encoder<'a> {
                 }
                 self.position += length;
             } else {
-                is_full = self.blocks.literal(self.plain[self.position]);
+                is_full = self.literal(self.plain[self.position]);
                 self.position += 1;
             }
             self.flush(is_full)?;
@@ -280,7 +308,7 @@ impl<'a> Encoder<'a> {
             }
             if before >= SHORTEST_MATCH && length <= before {
                 let last_inserted = self.position + ahead - SHORTEST_MATCH;
-                let is_full = self.blocks.copy(before, self.position - 1 - before_start);
+                let is_full = self.copy(before, self.position - 1 - before_start);
                 let next = self.position + before - 1;
                 for position in self.position + 1..next.min(last_inserted + 1) {
                     self.insert(position);
@@ -292,14 +320,14 @@ impl<'a> Encoder<'a> {
                 continue;
             }
             if literal_waits {
-                let is_full = self.blocks.literal(self.plain[self.position - 1]);
+                let is_full = self.literal(self.plain[self.position - 1]);
                 self.flush(is_full)?;
             }
             literal_waits = true;
             self.position += 1;
         }
         if literal_waits {
-            self.blocks.literal(self.plain[self.position - 1]);
+            self.literal(self.plain[self.position - 1]);
         }
         Some(())
     }
@@ -319,10 +347,10 @@ impl<'a> Encoder<'a> {
             }
             let is_full;
             if length >= SHORTEST_MATCH {
-                is_full = self.blocks.copy(length, 1);
+                is_full = self.copy(length, 1);
                 self.position += length;
             } else {
-                is_full = self.blocks.literal(self.plain[self.position]);
+                is_full = self.literal(self.plain[self.position]);
                 self.position += 1;
             }
             self.flush(is_full)?;
@@ -332,7 +360,7 @@ impl<'a> Encoder<'a> {
     /// Nothing is copied.
     fn literals_only(&mut self) -> Option<()> {
         while self.ahead(1) > 0 {
-            let is_full = self.blocks.literal(self.plain[self.position]);
+            let is_full = self.literal(self.plain[self.position]);
             self.position += 1;
             self.flush(is_full)?;
         }
@@ -363,24 +391,29 @@ mod tests {
 
     #[test]
     fn every_setting_gives_the_bytes_of_zlib() {
-        compare(Hash::Zlib, include_str!("../../../tests/vectors/zlib.txt"));
+        compare(Family::Zlib, include_str!("../../../tests/vectors/zlib.txt"));
     }
 
     #[test]
     fn every_setting_gives_the_bytes_of_node() {
-        compare(Hash::Chromium, include_str!("../../../tests/vectors/node.txt"));
+        compare(Family::Chromium, include_str!("../../../tests/vectors/node.txt"));
+    }
+
+    #[test]
+    fn every_level_gives_the_bytes_of_gzip() {
+        compare(Family::Gzip, include_str!("../../../tests/vectors/gzip.txt"));
     }
 
     /// Makes streams anew that are known by their digests.
-    fn compare(hash: Hash, vectors: &str) {
+    fn compare(family: Family, vectors: &str) {
         let plain = sample(300_000);
         let strategies = [Strategy::Default, Strategy::Filtered, Strategy::HuffmanOnly, Strategy::Rle, Strategy::Fixed];
         for line in vectors.lines().filter(|line| !line.starts_with('#')) {
             let fields: Vec<&str> = line.split(' ').collect();
             let number = |field: usize| fields[field].parse::<usize>().unwrap();
             let strategy = strategies[number(3)];
-            let parameters = Parameters { hash, level: number(1) as u8, memory: number(2) as u8, strategy };
-            let stream = deflate(&plain[..number(0)], parameters, number(4)).unwrap();
+            let parameters = Parameters { family, level: number(1) as u8, memory: number(2) as u8, strategy };
+            let stream = deflate(&plain[..number(0)], parameters, number(4), None).unwrap();
             let digest: String = Sha256::of(&stream).0[..8].iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!((stream.len(), &digest[..]), (number(4), fields[5]), "{line}");
         }
@@ -388,7 +421,7 @@ mod tests {
 
     #[test]
     fn the_limit_ends_the_work() {
-        let parameters = Parameters { hash: Hash::Zlib, level: 6, memory: 8, strategy: Strategy::Default };
-        assert!(deflate(&sample(300_000), parameters, 1000).is_none());
+        let parameters = Parameters { family: Family::Zlib, level: 6, memory: 8, strategy: Strategy::Default };
+        assert!(deflate(&sample(300_000), parameters, 1000, None).is_none());
     }
 }
