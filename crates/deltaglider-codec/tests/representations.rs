@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use deltaglider_codec::dgd1::Outcome;
 use deltaglider_codec::{Dgd1Codec, Effort};
-use deltaglider_core::codec::{CodecLimits, DeltaCodec};
+use deltaglider_core::codec::CodecLimits;
 use deltaglider_testkit::codec_conformance::{ROOMY, decode, prepared};
 
 fn vector(version: u8, name: &str) -> Vec<u8> {

@@ -274,6 +274,15 @@ mod tests {
     use crate::Effort;
 
     const LIMITS: u64 = 256 << 20;
+    /// Two versions by an encoder whose streams are kept as tokens, and by one whose streams are kept as corrections.
+    const GO_HUFFMAN: (&[u8], &[u8]) = (
+        include_bytes!("../../tests/vectors/encoders/1/go-huffman.gz"),
+        include_bytes!("../../tests/vectors/encoders/2/go-huffman.gz"),
+    );
+    const LIBDEFLATE: (&[u8], &[u8]) = (
+        include_bytes!("../../tests/vectors/encoders/1/libdeflate-6.gz"),
+        include_bytes!("../../tests/vectors/encoders/2/libdeflate-6.gz"),
+    );
 
     fn gzip(plain: &[u8], level: u32) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
@@ -286,10 +295,9 @@ mod tests {
     fn example() -> (Bytes, Vec<u8>, Vec<u8>, Vec<u8>) {
         let plain = text(1, 60_000);
         let changed = [&plain[..30_000], b"another line\n", &plain[30_000..]].concat();
-        let odd = [&noise(2, 500)[..], &plain[..20_000]].concat();
-        let reference = [gzip(&plain, 6), gzip(&odd, 1), gzip(&plain[..40_000], 9), noise(3, 3000)].concat();
-        let target =
-            [gzip(&changed, 6), gzip(&changed, 1), gzip(&plain[..40_000], 9), noise(3, 2000), b"end".to_vec()].concat();
+        let whole = gzip(&plain[..40_000], 9);
+        let reference = [&gzip(&plain, 6)[..], GO_HUFFMAN.0, LIBDEFLATE.0, &whole, &noise(3, 3000)].concat();
+        let target = [&gzip(&changed, 6)[..], GO_HUFFMAN.1, LIBDEFLATE.1, &whole, &noise(3, 2000), b"end"].concat();
         let form = Bytes::from(prepared::prepare(&reference).expect("prepared"));
         let read = Prepared::read(&form).expect("read");
         let budget = Budget::share(1 << 20, target.len() as u64, LIMITS, Effort::Default).expect("fits");
