@@ -119,14 +119,15 @@ fn bodies(criterion: &mut Criterion) {
     let body_key = BodyKey::fill_with(|key| key.fill(1));
     let binding = Binding { digest: Sha256([0; 32]), entry: [0; 16], length: Some(SIZE as u64) };
     let mut sealed = Vec::with_capacity(SIZE + SIZE / 1024);
-    group.bench_function("seal", |bench| {
-        bench.iter(|| {
-            sealed.clear();
-            let mut writer = SealWriter::new(&mut sealed, &body_key, binding);
-            writer.write_all(&content).expect("written");
-            writer.finish().expect("finished");
-        });
-    });
+    let mut seal = || {
+        sealed.clear();
+        let mut writer = SealWriter::new(&mut sealed, &body_key, binding);
+        writer.write_all(&content).expect("written");
+        writer.finish().expect("finished");
+    };
+    // Once for the benches that open it, which may be the only ones that were asked for.
+    seal();
+    group.bench_function("seal", |bench| bench.iter(&mut seal));
     let reader = SealReader::new(Bytes::from(sealed), &body_key, binding).expect("its length");
     group.bench_function("open", |bench| bench.iter(|| read(&reader, &mut buffer)));
 
