@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use deltaglider_codec::{Effort, measure};
+use deltaglider_codec::measure;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -27,13 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let compressed: usize = streams.iter().map(Vec::len).sum();
         println!("{path}: {} streams of {compressed} bytes, {} plain", streams.len(), inflate.plain);
         println!("  inflate {:.0} MB/s", inflate.rate());
-        let tokens = |stream: &[u8], _: &[u8]| Some((3, measure::tokens(stream)?));
+        let tokens = |stream: &[u8], _: &[u8]| Some((2, measure::tokens(stream)?));
         kinds("tokens", &streams, &plains, tokens, &prefix)?;
-        for effort in [Effort::Fast, Effort::Default, Effort::Max] {
-            let represent = |stream: &[u8], plain: &[u8]| measure::represent(stream, plain, effort);
-            kinds(&format!("{effort:?}"), &streams, &plains, represent, &prefix)?;
-        }
-        kinds("corrections", &streams, &plains, |stream, plain| Some((2, measure::corrections(stream, plain)?)), &[])?;
+        kinds("as it is chosen", &streams, &plains, measure::represent, &prefix)?;
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! DEFLATE streams, taken apart and made again bit for bit.
 //!
 //! A stream is kept as its plaintext and a *side*: what an encoder chose. The kinds of side are told in
-//! [`encoder`], [`corrections`] and [`tokens`].
+//! [`encoder`] and [`tokens`].
 
 mod bits;
 mod block;
-pub(crate) mod corrections;
 mod encoder;
 mod huffman;
 mod inflate;
@@ -15,13 +14,6 @@ mod symbols;
 mod tokens;
 mod trees;
 mod varint;
-
-use crate::Effort;
-
-/// Corrections are tried by default where the tokens cost at least this many bytes, packed.
-const CORRECTIONS_PAY: usize = 4 << 10;
-/// Plaintext for which corrections are tried by default, at most: about a second of work.
-const CORRECTIONS_PLAIN: usize = 8 << 20;
 
 /// What a stream gives.
 #[derive(Debug)]
@@ -37,10 +29,8 @@ pub(crate) struct Inflated {
 pub(crate) enum Kind {
     /// The side names an encoder and its settings.
     Encoder = 1,
-    /// The side tells where an encoder chose otherwise than `preflate-rs` foretells.
-    Corrections = 2,
     /// The side tells all that the encoder chose.
-    Tokens = 3,
+    Tokens = 2,
 }
 
 impl Kind {
@@ -48,8 +38,7 @@ impl Kind {
     pub(crate) fn from_number(number: u8) -> Option<Self> {
         match number {
             1 => Some(Self::Encoder),
-            2 => Some(Self::Corrections),
-            3 => Some(Self::Tokens),
+            2 => Some(Self::Tokens),
             _ => None,
         }
     }
@@ -83,34 +72,16 @@ pub(crate) fn inflate(input: &[u8], limit: usize) -> Option<Inflated> {
 /// The cheapest way to keep exactly `stream`, whose plaintext is `plain`, proven by making the stream again; None where
 /// none works.
 ///
-/// An encoder costs four bytes and wins. Else tokens and corrections are compared by what zstd makes of them; with
-/// `Effort::Fast`, and by default where they would gain little for their time, corrections are not tried.
-pub(crate) fn represent(stream: &[u8], plain: &[u8], effort: Effort) -> Option<Representation> {
-    if let Some(side) = encoder::detect(stream, plain) {
-        return Some(Representation { kind: Kind::Encoder, side });
+/// An encoder costs four bytes and wins; tokens keep what none of them makes.
+pub(crate) fn represent(stream: &[u8], plain: &[u8]) -> Option<Representation> {
+    match encoder::detect(stream, plain) {
+        Some(side) => Some(Representation { kind: Kind::Encoder, side }),
+        None => represent_tokens(stream, plain),
     }
-    let tokens = represent_tokens(stream, plain);
-    let cost = tokens.as_ref().map_or(usize::MAX, |tokens| packed(&tokens.side));
-    let try_corrections = match effort {
-        Effort::Fast => false,
-        Effort::Default => cost >= CORRECTIONS_PAY && plain.len() <= CORRECTIONS_PLAIN,
-        Effort::Max => true,
-    };
-    if try_corrections
-        && let Some(side) = corrections::corrections(stream, plain)
-        && packed(&side) < cost
-        && corrections::rebuild(plain, &side).as_deref() == Ok(stream)
-    {
-        return Some(Representation { kind: Kind::Corrections, side });
-    }
-    tokens
 }
 
 /// Keeps exactly `stream` as tokens, proven; None where it is no stream with this plaintext.
-///
-/// For a caller who packs the side after that of another version: it is often smaller than corrections then, and it is
-/// made again ten times faster.
-pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
+fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
     let side = tokens(stream)?;
     let is_proven = tokens::rebuild(plain, &side, stream.len()).as_deref() == Ok(stream);
     is_proven.then_some(Representation { kind: Kind::Tokens, side })
@@ -118,12 +89,10 @@ pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representa
 
 /// Makes a stream of exactly `length` bytes again from what [`represent`] gave.
 ///
-/// Whatever the parts hold, it ends, does not panic, and takes memory in proportion to them; [`corrections`] tells the
-/// exception.
+/// Whatever the parts hold, it ends, does not panic, and takes memory in proportion to them.
 pub(crate) fn rebuild(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, DeflateError> {
     let stream = match kind {
         Kind::Encoder => encoder::rebuild(plain, side, length).ok_or(DeflateError::Damaged),
-        Kind::Corrections => corrections::rebuild(plain, side),
         Kind::Tokens => tokens::rebuild(plain, side, length),
     }?;
     if stream.len() == length { Ok(stream) } else { Err(DeflateError::Damaged) }
@@ -133,11 +102,6 @@ pub(crate) fn rebuild(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> R
 /// the tokens of another version. None where it is no stream. What it gives for a stream is part of the stored format.
 pub(crate) fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
     tokens::tokens(stream)
-}
-
-/// Bytes that a side takes, about.
-fn packed(side: &[u8]) -> usize {
-    zstd::bulk::compress(side, 3).map_or(side.len(), |packed| packed.len())
 }
 
 #[cfg(test)]
@@ -155,13 +119,11 @@ mod tests {
             assert!(inflate(stream, plain.len() - 1).is_none(), "the limit holds");
         }
         let tokens = represent_tokens(stream, plain).unwrap();
-        for effort in [Effort::Fast, Effort::Default, Effort::Max] {
-            let Representation { kind, side } = represent(stream, plain, effort).unwrap();
-            assert!(side.len() <= tokens.side.len() || kind != Kind::Tokens);
-            assert_eq!(rebuild(kind, plain, &side, stream.len()).as_deref(), Ok(stream));
-            for length in [0, stream.len() + 1] {
-                assert_eq!(rebuild(kind, plain, &side, length), Err(DeflateError::Damaged));
-            }
+        let Representation { kind, side } = represent(stream, plain).unwrap();
+        assert!(side.len() <= tokens.side.len() || kind != Kind::Tokens);
+        assert_eq!(rebuild(kind, plain, &side, stream.len()).as_deref(), Ok(stream));
+        for length in [0, stream.len() + 1] {
+            assert_eq!(rebuild(kind, plain, &side, length), Err(DeflateError::Damaged));
         }
     }
 
@@ -169,7 +131,7 @@ mod tests {
     fn encoders_are_found_by_what_they_give() {
         let plain = sample(150_000);
         for (name, stream) in streams(&plain) {
-            let representation = represent(&stream, &plain, Effort::Fast).unwrap();
+            let representation = represent(&stream, &plain).unwrap();
             assert_eq!((representation.kind, representation.side.len()), (Kind::Encoder, 4), "{name}");
             assert_eq!(rebuild(Kind::Encoder, &plain, &representation.side, stream.len()), Ok(stream), "{name}");
         }
@@ -201,20 +163,7 @@ mod tests {
             let stream = &file[10..file.len() - 8];
             let plain = inflate(stream, 1 << 20).unwrap().plain;
             round_trip(stream, &plain);
-            assert_eq!(represent(stream, &plain, Effort::Fast).unwrap().kind, Kind::Encoder);
-        }
-    }
-
-    #[test]
-    fn corrections_come_back_and_damaged_ones_are_refused() {
-        let plain = sample(50_000);
-        let stream = miniz_oxide::deflate::compress_to_vec(&plain, 6);
-        let side = corrections::corrections(&stream, &plain).unwrap();
-        assert_eq!(corrections::rebuild(&plain, &side).unwrap(), stream);
-        for at in 0..side.len() {
-            let mut damaged = side.clone();
-            damaged[at] ^= 1;
-            assert_eq!(corrections::rebuild(&plain, &damaged), Err(DeflateError::Damaged));
+            assert_eq!(represent(stream, &plain).unwrap().kind, Kind::Encoder);
         }
     }
 
@@ -248,7 +197,7 @@ mod tests {
             let _ = (inflate(&stream, 1 << 16), tokens(&stream), inflate(&stream[..cut % length], 1 << 16));
             let place = at % side.len();
             side[place] ^= 1 << bit;
-            for kind in [Kind::Encoder, Kind::Corrections, Kind::Tokens] {
+            for kind in [Kind::Encoder, Kind::Tokens] {
                 let _ = rebuild(kind, &plain, &side, length);
                 let _ = rebuild(kind, &plain, &side[..cut % side.len()], length);
                 let _ = rebuild(kind, &plain[..cut % (plain.len() + 1)], &side, length);

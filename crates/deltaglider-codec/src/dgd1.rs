@@ -20,7 +20,7 @@ use self::prepared::{Prepared, whole};
 use crate::Effort;
 use crate::deflate::Kind;
 
-/// The deltas of this codec; the DEFLATE corrections in them are those of preflate-rs 0.7.6.
+/// The deltas of this codec.
 pub const DGD1: CodecId = CodecId::new("dgd1");
 
 /// A reference, its streams inflated, behind a map of them.
@@ -46,8 +46,6 @@ pub struct Outcome {
     pub copied: u64,
     /// In streams that an encoder of ours makes again from their plaintext.
     pub encoder: u64,
-    /// In streams that are made again by corrections of a prediction.
-    pub corrections: u64,
     /// In streams that are made again from their tokens.
     pub tokens: u64,
     /// In streams that are kept as they are.
@@ -64,7 +62,6 @@ impl Outcome {
     fn made(&mut self, kind: Kind, length: u64) {
         let sum = match kind {
             Kind::Encoder => &mut self.encoder,
-            Kind::Corrections => &mut self.corrections,
             Kind::Tokens => &mut self.tokens,
         };
         *sum += length;

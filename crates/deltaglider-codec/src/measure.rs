@@ -1,6 +1,5 @@
 //! The rooms' doors, opened for the examples that measure them; no part of the interface.
 
-use crate::Effort;
 use crate::deflate;
 
 /// Plaintext and length of the stream at the start of `input`.
@@ -11,8 +10,8 @@ pub fn inflate(input: &[u8], limit: usize) -> Option<(Vec<u8>, usize)> {
 
 /// Number of the kind, and the side.
 #[must_use]
-pub fn represent(stream: &[u8], plain: &[u8], effort: Effort) -> Option<(u8, Vec<u8>)> {
-    deflate::represent(stream, plain, effort).map(|representation| (representation.kind as u8, representation.side))
+pub fn represent(stream: &[u8], plain: &[u8]) -> Option<(u8, Vec<u8>)> {
+    deflate::represent(stream, plain).map(|representation| (representation.kind as u8, representation.side))
 }
 
 /// The token side of a stream.
@@ -25,10 +24,4 @@ pub fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
     deflate::rebuild(deflate::Kind::from_number(kind)?, plain, side, length).ok()
-}
-
-/// The corrections of a stream.
-#[must_use]
-pub fn corrections(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
-    deflate::corrections::corrections(stream, plain)
 }

@@ -91,7 +91,7 @@ fn unchanged_members_of_a_zip_are_copied() {
     let limits = CodecLimits { memory: ROOMY, target_size: target.len() as u64 };
     let told = codec.encode_telling(&form, &Bytes::from(target), &mut Vec::new(), &limits).expect("encoded");
     assert!(told.copied > 100_000 && told.encoder > 10_000, "{told:?}");
-    assert_eq!((told.tokens, told.corrections, told.raw), (0, 0, 0), "{told:?}");
+    assert_eq!((told.tokens, told.raw), (0, 0), "{told:?}");
 }
 
 #[test]

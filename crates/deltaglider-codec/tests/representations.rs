@@ -39,13 +39,7 @@ fn kept(name: &str, effort: Effort) -> (String, usize) {
 }
 
 fn said(told: &Outcome) -> String {
-    let streams = [
-        ("copied", told.copied),
-        ("encoder", told.encoder),
-        ("corrections", told.corrections),
-        ("tokens", told.tokens),
-        ("raw", told.raw),
-    ];
+    let streams = [("copied", told.copied), ("encoder", told.encoder), ("tokens", told.tokens), ("raw", told.raw)];
     let used: Vec<&str> = streams.iter().filter(|(_, bytes)| *bytes > 0).map(|(name, _)| *name).collect();
     if used.is_empty() { "plain".to_owned() } else { used.join(" ") }
 }

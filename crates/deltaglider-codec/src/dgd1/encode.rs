@@ -63,7 +63,7 @@ pub(super) fn encode(
 ) -> Result<Delta, CodecError> {
     let known = Known::of(reference);
     let layout = layout(target, budget.expanded);
-    let choices = choose(&layout, target, &known, budget.threads, effort);
+    let choices = choose(&layout, target, &known, budget.threads);
     let mut assembly = Assembly::default();
     let parts = assembly.walk(&layout, target, &choices, &known);
     drop((layout, choices));
@@ -108,12 +108,12 @@ impl<'a> Known<'a> {
 }
 
 /// Decides for all streams of one parent, and for those in them that are made again.
-fn choose(layout: &Layout, parent: &[u8], known: &Known<'_>, threads: usize, effort: Effort) -> Vec<Choice> {
+fn choose(layout: &Layout, parent: &[u8], known: &Known<'_>, threads: usize) -> Vec<Choice> {
     let decide = |stream: &&Stream| {
         let bytes = &parent[stream.range.clone()];
         match known.copy_of(bytes) {
             Some(at) => Choice::Copy(at),
-            None => deflate::represent(bytes, &stream.plain, effort)
+            None => deflate::represent(bytes, &stream.plain)
                 .map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new())),
         }
     };
@@ -126,7 +126,7 @@ fn choose(layout: &Layout, parent: &[u8], known: &Known<'_>, threads: usize, eff
     for (at, choice) in &mut decided {
         let stream = &layout.streams[*at];
         if let Choice::Made(_, inner) = choice {
-            *inner = choose(&stream.inner, &stream.plain, known, threads, effort);
+            *inner = choose(&stream.inner, &stream.plain, known, threads);
         }
     }
     decided.into_iter().map(|(_, choice)| choice).collect()
