@@ -251,6 +251,17 @@ impl<S: EntryStore> ReferenceCache for EncryptedCache<S> {
         }
     }
 
+    async fn peek(&self, entry: &CacheKey) -> Result<Option<Arc<dyn RandomAccess>>, CacheError> {
+        self.check_open()?;
+        let ring = self.ring().await?;
+        if self.inner.avoids(entry) {
+            return Ok(None);
+        }
+        let found = self.find(entry, &ring).await;
+        self.inner.counts.hits.add(u64::from(found.is_some()));
+        Ok(found)
+    }
+
     async fn insert(
         &self,
         entry: &CacheKey,

@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deltaglider::config::AddressingStyle as ClientStyle;
+use deltaglider::config::{AddressingStyle as ClientStyle, Codec, Effort};
 use deltaglider::core::engine::Engine;
 use deltaglider::core::store::BucketStore;
 use deltaglider::core::{Location, StoreUrl};
 use deltaglider::{Client, Config};
 use tokio::sync::OnceCell;
 
-use crate::args::global::{AddressingStyle, GlobalArgs};
+use crate::args::global::{AddressingStyle, CodecName, EffortName, GlobalArgs};
 use crate::failure::Failure;
 
 /// Settings, and the client that is made of them.
@@ -128,6 +128,19 @@ fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
     }
     if let Some(timeout) = args.read_timeout {
         s3.read_timeout = (timeout > Duration::ZERO).then_some(timeout);
+    }
+    if let Some(codec) = args.codec {
+        config.codec = match codec {
+            CodecName::Dgd1 => Codec::Dgd1,
+            CodecName::Zstd => Codec::Zstd,
+        };
+    }
+    if let Some(effort) = args.effort {
+        config.effort = match effort {
+            EffortName::Fast => Effort::Fast,
+            EffortName::Default => Effort::Default,
+            EffortName::Max => Effort::Max,
+        };
     }
     if let Some(memory) = args.memory {
         config.limits.memory = memory;

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use deltaglider::core::codec::DeltaParts;
+
 use crate::exit::Exit;
 use crate::failure::{Class, Failure};
 
@@ -35,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) logical: u64,
     /// Bytes stored under the object's own name, where something was stored.
     pub(crate) stored: Option<u64>,
+    /// What its delta is made of, where one was stored.
+    pub(crate) delta: Option<Delta>,
     /// Bytes that went over the network.
     pub(crate) moved: u64,
     /// Bytes of the reference that was made of it.
@@ -44,6 +48,13 @@ pub(crate) struct Outcome {
     /// Digest of the content, where it is known.
     pub(crate) sha256: Option<String>,
     pub(crate) took: Duration,
+}
+
+/// A delta that was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Delta {
+    pub(crate) codec: String,
+    pub(crate) parts: DeltaParts,
 }
 
 impl Tally {

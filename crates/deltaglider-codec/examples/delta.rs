@@ -58,9 +58,7 @@ fn prepared(codec: &dyn DeltaCodec, reference: &str) -> Result<Bytes, Box<dyn Er
     if codec.reference_form() == Form::STORED {
         return Ok(stored);
     }
-    let mut form = Vec::new();
-    codec.prepare(&stored, &mut form, &CodecLimits { memory: MEMORY, target_size: 0 })?;
-    Ok(form.into())
+    Ok(codec.prepare(&stored, MEMORY)?.into())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -20,27 +20,20 @@ mod vectors;
 
 use std::ops::Range;
 
-pub(crate) use self::expanded::ExpandedReference;
+pub(crate) use self::expanded::append;
 #[cfg(test)]
-pub(crate) use self::expanded::expand;
-pub(crate) use self::map::{DamagedMap, ReferenceMap};
+pub(crate) use self::expanded::{ExpandedReference, expand};
+#[cfg(test)]
+pub(crate) use self::map::DamagedMap;
+pub(crate) use self::map::ReferenceMap;
 use self::search::{Budget, Search};
+use crate::deflate::{Inflated, NotInflated};
 
 /// A stream with fewer compressed bytes stays plain: what it takes to describe one is more than it can save.
 pub(crate) const SHORTEST_STREAM: usize = 64;
 
-/// Inflates the raw DEFLATE stream at the start of the bytes: `None` where it is invalid, is cut short, or gives more bytes than
-/// the second argument.
-pub(crate) type Inflate<'a> = dyn Fn(&[u8], usize) -> Option<Inflated> + 'a;
-
-/// What a stream gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Inflated {
-    /// The plaintext.
-    pub plain: Vec<u8>,
-    /// Bytes of the stream, the last partial one included.
-    pub length: usize,
-}
+/// Inflates the raw DEFLATE stream at the start of the bytes, into at most as many bytes as the second argument says.
+pub(crate) type Inflate<'a> = dyn Fn(&[u8], usize) -> Result<Inflated, NotInflated> + 'a;
 
 /// Bounds of one search. The layout depends on them: whoever has to find it again keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,8 +101,30 @@ impl Layout {
 /// are left as plain bytes. Memory is that of the plaintext and at most five times the directories and
 /// compressed streams for what is known of them; time grows with the content and the plaintext.
 pub(crate) fn layout(content: &[u8], limits: &Limits, inflate: &Inflate<'_>) -> Layout {
-    let mut budget = Budget::new(limits, content.len());
+    let mut budget = Budget::new(limits, content.len(), usize::MAX);
     Search::new(content, inflate, &mut budget, 0).run()
+}
+
+/// Finds the same streams with at most `room` bytes of plaintext in memory at a time; where they need more, says how much at least.
+pub(crate) fn layout_within(
+    content: &[u8],
+    limits: &Limits,
+    room: usize,
+    inflate: &Inflate<'_>,
+) -> Result<Layout, Starved> {
+    let mut budget = Budget::new(limits, content.len(), room);
+    let layout = Search::new(content, inflate, &mut budget, 0).run();
+    match budget.starved() {
+        None => Ok(layout),
+        Some(needed) => Err(Starved { needed }),
+    }
+}
+
+/// The plaintext of a content does not fit into the memory that there is for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Starved {
+    /// Bytes of plaintext that there would have to be room for, at least.
+    pub needed: usize,
 }
 
 #[cfg(test)]

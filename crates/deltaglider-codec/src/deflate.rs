@@ -16,12 +16,21 @@ mod trees;
 mod varint;
 
 /// What a stream gives.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inflated {
     /// The plaintext.
     pub plain: Vec<u8>,
     /// Bytes of input that the stream takes, the last partial byte included.
     pub length: usize,
+}
+
+/// Why a stream gives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotInflated {
+    /// It is invalid, or cut short.
+    Invalid,
+    /// It gives more than it may.
+    TooLong,
 }
 
 /// The ways to keep a stream. The numbers stand in a stored format and are never reused.
@@ -61,11 +70,10 @@ pub(crate) enum DeflateError {
     Damaged,
 }
 
-/// Inflates the raw DEFLATE stream at the start of `input`: None where it is invalid, cut short, or gives more than
-/// `limit` bytes.
+/// Inflates the raw DEFLATE stream at the start of `input`, into at most `limit` bytes.
 ///
 /// Takes memory for about twice what comes out, whatever `limit` is.
-pub(crate) fn inflate(input: &[u8], limit: usize) -> Option<Inflated> {
+pub(crate) fn inflate(input: &[u8], limit: usize) -> Result<Inflated, NotInflated> {
     inflate::inflate(input, limit)
 }
 
@@ -116,7 +124,7 @@ mod tests {
         let inflated = inflate(stream, plain.len()).unwrap();
         assert_eq!((&inflated.plain[..], inflated.length), (plain, stream.len()));
         if !plain.is_empty() {
-            assert!(inflate(stream, plain.len() - 1).is_none(), "the limit holds");
+            assert_eq!(inflate(stream, plain.len() - 1), Err(NotInflated::TooLong), "the limit holds");
         }
         let tokens = represent_tokens(stream, plain).unwrap();
         let Representation { kind, side } = represent(stream, plain).unwrap();

@@ -13,12 +13,11 @@ use std::io::{Read, Write};
 
 use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::Form;
-use deltaglider_core::codec::{CodecError, CodecId, CodecLimits, DeltaCodec};
+use deltaglider_core::codec::{CodecError, CodecId, CodecLimits, DeltaCodec, DeltaParts, ReferenceSize};
 
 use self::budget::Budget;
 use self::prepared::{Prepared, whole};
 use crate::Effort;
-use crate::deflate::Kind;
 
 /// The deltas of this codec.
 pub const DGD1: CodecId = CodecId::new("dgd1");
@@ -38,61 +37,11 @@ pub struct Dgd1Codec {
     effort: Effort,
 }
 
-/// What became of the bytes of a target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// Bytes of the target in streams that stand in the reference.
-    pub copied: u64,
-    /// In streams that an encoder of ours makes again from their plaintext.
-    pub encoder: u64,
-    /// In streams that are made again from their tokens.
-    pub tokens: u64,
-    /// In streams that are kept as they are.
-    pub raw: u64,
-    /// Bytes that are in no stream, those in streams included.
-    pub plain: u64,
-    /// Bytes of the delta that say how streams are made again.
-    pub side: u64,
-    /// Bytes of the delta that hold plaintext.
-    pub body: u64,
-}
-
-impl Outcome {
-    fn made(&mut self, kind: Kind, length: u64) {
-        let sum = match kind {
-            Kind::Encoder => &mut self.encoder,
-            Kind::Tokens => &mut self.tokens,
-        };
-        *sum += length;
-    }
-}
-
 impl Dgd1Codec {
     /// The codec, which spends as `effort` says.
     #[must_use]
     pub const fn new(effort: Effort) -> Self {
         Self { effort }
-    }
-
-    /// Encodes as [`DeltaCodec::encode`] does, and tells what became of the target's bytes.
-    pub fn encode_telling(
-        &self,
-        reference: &dyn RandomAccess,
-        target: &dyn RandomAccess,
-        delta: &mut dyn Write,
-        limits: &CodecLimits,
-    ) -> Result<Outcome, CodecError> {
-        Budget::share(reference.size(), target.size(), limits.memory, self.effort)?;
-        let reference = Prepared::read(reference)?;
-        let held = reference.memory() as u64;
-        let budget = Budget::share(held, target.size(), limits.memory, self.effort)?;
-        let made = encode::encode(&reference, &whole(target)?, &budget, self.effort)?;
-        delta.write_all(&made.head)?;
-        for frame in &made.frames {
-            delta.write_all(frame)?;
-        }
-        Ok(made.outcome)
     }
 }
 
@@ -105,23 +54,29 @@ impl DeltaCodec for Dgd1Codec {
         EXPANDED
     }
 
-    fn prepare(
-        &self,
-        reference: &dyn RandomAccess,
-        prepared: &mut dyn Write,
-        limits: &CodecLimits,
-    ) -> Result<(), CodecError> {
-        let needed = budget::least(reference.size(), 0);
-        if needed > limits.memory {
-            return Err(CodecError::Memory { needed, limit: limits.memory });
-        }
-        prepared.write_all(&prepared::prepare(&whole(reference)?)?)?;
-        Ok(())
+    fn prepare(&self, reference: &dyn RandomAccess, memory: u64) -> Result<Vec<u8>, CodecError> {
+        // Before anything is read.
+        budget::room_for_expanding(usize::try_from(reference.size()).unwrap_or(usize::MAX), memory)?;
+        prepared::prepare(&whole(reference)?, memory)
     }
 
-    fn memory(&self, reference_size: u64, target_size: u64, limit: u64) -> Option<u64> {
-        let least = budget::least(reference_size, target_size);
-        (least <= limit).then(|| budget::usual(reference_size, target_size).max(least).min(limit))
+    fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {
+        Prepared::read(prepared)?.restore(stored)
+    }
+
+    fn memory(&self, reference: ReferenceSize, target_size: u64, limit: u64) -> Option<u64> {
+        let (least, usual) = match reference {
+            ReferenceSize::Stored(stored) => {
+                let (preparing, held) = budget::usual_reference(stored);
+                (budget::least(stored, target_size), budget::usual(held, target_size).max(preparing))
+            }
+            // An eighth for what is known of its streams.
+            ReferenceSize::Prepared(prepared) => {
+                let held = prepared.saturating_add(prepared / 8);
+                (budget::least(held, target_size), budget::usual(held, target_size))
+            }
+        };
+        (least <= limit).then(|| usual.max(least).min(limit))
     }
 
     fn encode(
@@ -130,8 +85,17 @@ impl DeltaCodec for Dgd1Codec {
         target: &dyn RandomAccess,
         delta: &mut dyn Write,
         limits: &CodecLimits,
-    ) -> Result<(), CodecError> {
-        self.encode_telling(reference, target, delta, limits).map(drop)
+    ) -> Result<DeltaParts, CodecError> {
+        Budget::share(reference.size(), target.size(), limits.memory, self.effort)?;
+        let reference = Prepared::read(reference)?;
+        let held = reference.memory() as u64;
+        let budget = Budget::share(held, target.size(), limits.memory, self.effort)?;
+        let made = encode::encode(&reference, &whole(target)?, &budget, self.effort)?;
+        delta.write_all(&made.head)?;
+        for frame in &made.frames {
+            delta.write_all(frame)?;
+        }
+        Ok(made.parts)
     }
 
     fn decode(

@@ -5,7 +5,7 @@ use crate::deflate;
 /// Plaintext and length of the stream at the start of `input`.
 #[must_use]
 pub fn inflate(input: &[u8], limit: usize) -> Option<(Vec<u8>, usize)> {
-    deflate::inflate(input, limit).map(|inflated| (inflated.plain, inflated.length))
+    deflate::inflate(input, limit).ok().map(|inflated| (inflated.plain, inflated.length))
 }
 
 /// Number of the kind, and the side.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use deltaglider_codec::{Dgd1Codec, Effort};
-use deltaglider_core::codec::{CodecLimits, DeltaCodec};
+use deltaglider_core::codec::{CodecError, CodecLimits, DeltaCodec, ReferenceSize};
 use deltaglider_testkit::codec_conformance::{ROOMY, decode, encode, noise, prepared, text};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
@@ -89,8 +89,8 @@ fn unchanged_members_of_a_zip_are_copied() {
 
     let form = Bytes::from(prepared(&codec, &reference));
     let limits = CodecLimits { memory: ROOMY, target_size: target.len() as u64 };
-    let told = codec.encode_telling(&form, &Bytes::from(target), &mut Vec::new(), &limits).expect("encoded");
-    assert!(told.copied > 100_000 && told.encoder > 10_000, "{told:?}");
+    let told = codec.encode(&form, &Bytes::from(target), &mut Vec::new(), &limits).expect("encoded");
+    assert!(told.copied > 100_000 && told.reencoded > 10_000, "{told:?}");
     assert_eq!((told.tokens, told.raw), (0, 0), "{told:?}");
 }
 
@@ -108,7 +108,8 @@ fn where_plaintext_may_not_be_kept_streams_stay_as_they_are() {
     let (reference, target) = (gzip(&plain, 6), gzip(&edited(&plain), 6));
     let codec = Dgd1Codec::default();
     let form = prepared(&codec, &reference);
-    let fits = |limit: &u64| codec.memory(form.len() as u64, target.len() as u64, *limit).is_some();
+    let fits =
+        |limit: &u64| codec.memory(ReferenceSize::Prepared(form.len() as u64), target.len() as u64, *limit).is_some();
     let limit = (1..).map(|step| step << 20).find(fits).expect("there is one") + (1 << 20);
     let delta = encode(&codec, &reference, &target, limit).expect("encoded");
     let (given, result) = decode(&codec, &reference, &delta, target.len() as u64, limit);
@@ -119,10 +120,30 @@ fn where_plaintext_may_not_be_kept_streams_stay_as_they_are() {
 #[test]
 fn a_reference_is_prepared_to_the_same_under_any_limit() {
     let codec = Dgd1Codec::default();
-    let reference = Bytes::from(gzip(&text(9, 2_000_000), 6));
+    let reference = Bytes::from([gzip(&text(9, 2_000_000), 6), gzip(&text(10, 1_000_000), 6)].concat());
     let form = prepared(&codec, &reference);
-    let mut again = Vec::new();
-    let limits = CodecLimits { memory: 40 << 20, target_size: 0 };
-    codec.prepare(&reference, &mut again, &limits).expect("prepared");
-    assert!(form == again);
+    let mut outcomes = (0, 0);
+    for memory in (0..40).map(|step| (8 << 20) + step * (256 << 10)) {
+        match codec.prepare(&reference, memory) {
+            Ok(again) => {
+                assert!(form == again);
+                outcomes.0 += 1;
+            }
+            Err(CodecError::Memory { needed, limit }) => {
+                assert!(needed > limit && limit == memory);
+                outcomes.1 += 1;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(outcomes.0 > 0 && outcomes.1 > 0, "{outcomes:?}");
+}
+
+#[test]
+fn damaged_members_need_no_memory() {
+    let codec = Dgd1Codec::default();
+    // A header of gzip, and nothing behind it that could be inflated.
+    let reference = Bytes::from([&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], &[7; 1000]].concat());
+    let form = prepared(&codec, &reference);
+    assert!(codec.prepare(&reference, 9 << 20).expect("prepared") == form);
 }

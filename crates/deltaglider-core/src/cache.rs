@@ -112,7 +112,7 @@ impl Debug for Claim {
 /// - One lookup at a time is told to fetch; the others wait until it is done, or for a bounded time.
 /// - An entry larger than the budget is refused with [`CacheError::TooLarge`], and nothing else is evicted for it.
 /// - A content that does not have its digest is refused with [`CacheError::WrongDigest`], a proven one as well.
-/// - `lookups = hits + misses` in [`CacheStats`].
+/// - `lookups = hits + misses` in [`CacheStats`]; a peek that finds its entry is a lookup, one that does not is none.
 #[async_trait]
 pub trait ReferenceCache: Debug + Send + Sync + 'static {
     /// Opens what is opened at first use; fails where the cache cannot be used as it is configured. Asked before something is
@@ -124,6 +124,9 @@ pub trait ReferenceCache: Debug + Send + Sync + 'static {
     /// Looks an entry up, waiting while somebody else fetches it.
     async fn lookup(&self, entry: &CacheKey) -> Result<Lookup, CacheError>;
 
+    /// Opens an entry if it is there: nobody is waited for, and nobody is told to fetch. Counts as a hit or not at all.
+    async fn peek(&self, entry: &CacheKey) -> Result<Option<Arc<dyn RandomAccess>>, CacheError>;
+
     /// Keeps an entry and opens it. Where it cannot be kept now (no space, a failing device), `content` itself is given back.
     async fn insert(
         &self,
@@ -131,7 +134,8 @@ pub trait ReferenceCache: Debug + Send + Sync + 'static {
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError>;
 
-    /// Does the same with a content whose digest is known for certain, so that it need not be hashed once more.
+    /// Does the same with a content whose digest is known for certain, so that it need not be hashed once more. A prepared form has
+    /// a digest of its own.
     async fn insert_proven(&self, entry: &CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
         self.insert(entry, Arc::clone(content.content())).await
     }

@@ -46,6 +46,7 @@ impl Debug for CodecId {
 /// Makes deltas and gives the targets back. Synchronous: the engine runs it on the blocking pool.
 ///
 /// Contract, each line a test of the conformance suite:
+/// - `restore` of what `prepare` gave is the reference as it is stored, byte for byte.
 /// - `decode` of what `encode` wrote, with the same reference, gives the target byte for byte, an empty one too.
 /// - `encode` writes the same delta for the same input.
 /// - `decode` writes at most `limits.target_size` bytes, and never panics, whatever the delta holds.
@@ -63,31 +64,36 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
         Form::STORED
     }
 
-    /// Writes a stored reference in the codec's own form: always the same for the same reference, whatever the limits, which
-    /// decide only whether it can be made.
-    fn prepare(
-        &self,
-        reference: &dyn RandomAccess,
-        prepared: &mut dyn Write,
-        limits: &CodecLimits,
-    ) -> Result<(), CodecError> {
-        let _ = limits;
-        std::io::copy(&mut reference.reader(), prepared)?;
+    /// A stored reference in the codec's own form: always the same for the same reference, whatever the memory, which decides
+    /// only whether it can be made. Takes at most `memory` bytes, the reference and what is given included.
+    fn prepare(&self, reference: &dyn RandomAccess, memory: u64) -> Result<Vec<u8>, CodecError> {
+        let (needed, limit) = (reference.size().saturating_mul(2), memory);
+        if needed > limit {
+            return Err(CodecError::Memory { needed, limit });
+        }
+        Ok(reference.read_vec(0, reference.size() as usize)?)
+    }
+
+    /// Writes the reference as it is stored from what [`prepare`](Self::prepare) gave.
+    fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {
+        std::io::copy(&mut prepared.reader(), stored)?;
         Ok(())
     }
 
-    /// Bytes of memory that encoding and decoding again take at most, the reference in memory included, the target not;
-    /// `None` where no setting of the codec fits into `limit`.
-    fn memory(&self, reference_size: u64, target_size: u64, limit: u64) -> Option<u64>;
+    /// Bytes of memory to allow for preparing an ordinary reference, encoding, and decoding again, the reference in memory
+    /// included, the target not; `None` where no setting of the codec fits into `limit`.
+    ///
+    /// Where the reference is prepared already, this is enough; else a call may still fail with [`CodecError::Memory`].
+    fn memory(&self, reference: ReferenceSize, target_size: u64, limit: u64) -> Option<u64>;
 
-    /// Writes a delta that gives `target` from `reference`.
+    /// Writes a delta that gives `target` from `reference`, and tells what became of the target's bytes.
     fn encode(
         &self,
         reference: &dyn RandomAccess,
         target: &dyn RandomAccess,
         delta: &mut dyn Write,
         limits: &CodecLimits,
-    ) -> Result<(), CodecError>;
+    ) -> Result<DeltaParts, CodecError>;
 
     /// Writes the target that `delta` gives from `reference`.
     fn decode(
@@ -97,6 +103,48 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
         target: &mut dyn Write,
         limits: &CodecLimits,
     ) -> Result<(), CodecError>;
+}
+
+/// How long a reference is, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceSize {
+    /// Bytes of the reference as it is stored.
+    Stored(u64),
+    /// Bytes of the reference in the codec's own form.
+    Prepared(u64),
+}
+
+impl ReferenceSize {
+    /// Bytes, of whichever form.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::Stored(bytes) | Self::Prepared(bytes) => bytes,
+        }
+    }
+}
+
+/// What became of the bytes of a target, and what the bytes of its delta are for.
+///
+/// A compressed stream counts with its compressed bytes, and what is in it with its own: the first five may come to more than the
+/// target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeltaParts {
+    /// Bytes of the target in compressed streams that stand in the reference.
+    pub copied: u64,
+    /// In compressed streams that an encoder makes again from their plaintext.
+    pub reencoded: u64,
+    /// In compressed streams that are made again from their tokens.
+    pub tokens: u64,
+    /// In compressed streams that are kept as they are.
+    pub raw: u64,
+    /// Bytes outside of streams, at every depth, packed with what they resemble in the reference.
+    pub plain: u64,
+    /// Bytes of the delta that say how streams are made again.
+    pub side: u64,
+    /// Bytes of the delta that hold what is plain.
+    pub body: u64,
 }
 
 /// Bounds of one call.
@@ -121,7 +169,7 @@ pub enum CodecError {
     /// More memory is needed than may be used.
     #[error("{needed} bytes of memory are needed and {limit} may be used; allow more with --memory or DG_MEMORY")]
     Memory {
-        /// Bytes needed.
+        /// Bytes needed, or more.
         needed: u64,
         /// Bytes allowed.
         limit: u64,

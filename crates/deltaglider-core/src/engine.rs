@@ -58,6 +58,7 @@ struct Inner {
     cache: Arc<dyn ReferenceCache>,
     /// The first one writes, all of them read.
     codecs: Vec<Arc<dyn DeltaCodec>>,
+    writers: usize,
     policy: Policy,
     limits: Limits,
     scratch: ScratchSpace,
@@ -101,8 +102,10 @@ pub struct EngineParts {
     pub store: Arc<dyn ObjectStore>,
     /// The reference cache.
     pub cache: Arc<dyn ReferenceCache>,
-    /// Codecs: the first one writes, all of them read; empty for `zstd` alone.
+    /// Codecs, all of which read; empty for `zstd` alone.
     pub codecs: Vec<Arc<dyn DeltaCodec>>,
+    /// So many of them write, the first one at least: each where those before it would take more memory than is allowed.
+    pub writers: usize,
     /// Which objects become deltas.
     pub policy: Policy,
     /// Bounds of what is used at a time.
@@ -118,7 +121,7 @@ impl Engine {
     /// Puts the parts together; makes no request.
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        let EngineParts { store, cache, mut codecs, policy, limits, scratch } = parts;
+        let EngineParts { store, cache, mut codecs, writers, policy, limits, scratch } = parts;
         if codecs.is_empty() {
             codecs.push(Arc::new(ZstdCodec::default()));
         }
@@ -127,6 +130,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 store,
                 cache,
+                writers: writers.clamp(1, codecs.len()),
                 codecs,
                 policy,
                 limits,
@@ -157,8 +161,9 @@ impl Engine {
         &self.inner.policy
     }
 
-    fn writer_codec(&self) -> &Arc<dyn DeltaCodec> {
-        &self.inner.codecs[0]
+    /// The codecs that write, in the order in which they are tried.
+    fn writers(&self) -> &[Arc<dyn DeltaCodec>] {
+        &self.inner.codecs[..self.inner.writers]
     }
 
     fn reader_codec(&self, name: &str) -> Option<&Arc<dyn DeltaCodec>> {

@@ -42,6 +42,7 @@ impl Bench {
             store: Arc::new(store.clone()),
             cache: Arc::clone(&cache) as _,
             codecs: Vec::new(),
+            writers: 1,
             policy: Policy::default(),
             limits,
             scratch: ScratchSpace::new(std::env::temp_dir(), 1 << 20),

@@ -34,6 +34,7 @@ fn engine(store: &CountingStore) -> Engine {
         store: Arc::new(store.clone()),
         cache: Arc::new(MapCache::default()),
         codecs: Vec::new(),
+        writers: 1,
         policy: Policy::default(),
         limits: Limits::default(),
         scratch: ScratchSpace::new(std::env::temp_dir(), 1 << 20),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use deltaglider_core::codec::zstd::ZstdCodec;
-use deltaglider_core::codec::{CodecError, CodecLimits, DeltaCodec};
+use deltaglider_core::codec::{CodecError, CodecLimits, DeltaCodec, ReferenceSize};
 use deltaglider_testkit::codec_conformance::{ROOMY, decode, encode, noise, text};
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ fn little_memory_makes_more_segments_of_the_same_target() {
     let reference = text(21, 2_000_000);
     let target = [text(22, 8_000_000), noise(23, 8_000_000)].concat();
     let limit = 14 << 20;
-    assert!(codec.memory(reference.len() as u64, target.len() as u64, limit).is_some());
+    assert!(codec.memory(ReferenceSize::Stored(reference.len() as u64), target.len() as u64, limit).is_some());
     let delta = encode(&codec, &reference, &target, limit).expect("encoded");
     assert!(frames(&delta) > 1);
     let (given, result) = decode(&codec, &reference, &delta, target.len() as u64, limit);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use deltaglider_core::RandomAccess;
-use deltaglider_core::codec::{CodecError, CodecLimits, DeltaCodec};
+use deltaglider_core::codec::{CodecError, CodecLimits, DeltaCodec, ReferenceSize};
 
 /// Memory that is enough for every case of the suite.
 pub const ROOMY: u64 = 1 << 30;
@@ -15,6 +15,8 @@ macro_rules! delta_codec_conformance {
     ($codec:expr) => {
         $crate::delta_codec_conformance!(
             $codec;
+            a_prepared_reference_is_restored,
+            preparing_is_bounded,
             decode_gives_the_target,
             encode_is_deterministic,
             decode_stays_within_the_recorded_size,
@@ -100,10 +102,7 @@ pub fn encode(codec: &dyn DeltaCodec, reference: &[u8], target: &[u8], memory: u
 /// A reference in the codec's own form.
 #[must_use]
 pub fn prepared(codec: &dyn DeltaCodec, reference: &[u8]) -> Vec<u8> {
-    let mut form = Vec::new();
-    let limits = CodecLimits { memory: ROOMY, target_size: 0 };
-    codec.prepare(&shared(reference), &mut form, &limits).expect("a reference that fits");
-    form
+    codec.prepare(&shared(reference), ROOMY).expect("a reference that fits")
 }
 
 /// What the codec writes for a delta, and how the call ends.
@@ -118,6 +117,32 @@ pub fn decode(
     let limits = CodecLimits { memory, target_size };
     let result = codec.decode(&shared(&prepared(codec, reference)), &mut &delta[..], &mut target, &limits);
     (target, result)
+}
+
+/// `restore` of what `prepare` gave is the reference as it is stored, byte for byte.
+pub fn a_prepared_reference_is_restored(codec: &dyn DeltaCodec) {
+    for (name, reference, _) in pairs() {
+        let form = prepared(codec, &reference);
+        assert!(form == codec.prepare(&Unmapped(reference.clone()), ROOMY).expect(name), "{name}, read");
+        for form in [&shared(&form) as &dyn RandomAccess, &Unmapped(form)] {
+            let mut stored = Vec::new();
+            codec.restore(form, &mut stored).expect(name);
+            assert!(stored == reference, "{name}");
+        }
+    }
+}
+
+/// `prepare` gives the same whatever memory it may use, or fails with `Memory`.
+pub fn preparing_is_bounded(codec: &dyn DeltaCodec) {
+    let reference = text(12, 3_000_000);
+    let form = prepared(codec, &reference);
+    for memory in [ROOMY, 64 << 20, 16 << 20, 6 << 20, 1 << 20, 0] {
+        match codec.prepare(&Unmapped(reference.clone()), memory) {
+            Ok(given) => assert!(given == form && memory >= form.len() as u64),
+            Err(CodecError::Memory { needed, limit }) => assert!(needed > limit && limit == memory),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
 }
 
 /// `decode` of what `encode` wrote, with the same reference, gives the target byte for byte, an empty one too.
@@ -217,15 +242,17 @@ pub fn memory_is_bounded(codec: &dyn DeltaCodec) {
     let target = [&reference[1_000_000..], &noise(9, 6_000_000)].concat();
     let sizes = (reference.len() as u64, target.len() as u64);
     let form = prepared(codec, &reference);
-    let needed = codec.memory(sizes.0, sizes.1, ROOMY).expect("fits");
+    let size = ReferenceSize::Prepared(form.len() as u64);
+    let needed = codec.memory(size, sizes.1, ROOMY).expect("fits");
     assert!(needed <= ROOMY);
+    assert!(codec.memory(ReferenceSize::Stored(sizes.0), sizes.1, ROOMY).is_some_and(|needed| needed <= ROOMY));
     for limit in [needed, needed - 1, needed / 2, needed / 3, 1 << 20, 1, 0] {
-        let told = codec.memory(sizes.0, sizes.1, limit);
+        let told = codec.memory(size, sizes.1, limit);
         assert!(told.is_none_or(|told| told <= limit));
         let mut delta = Vec::new();
         let limits = CodecLimits { memory: limit, target_size: sizes.1 };
         match codec.encode(&Unmapped(form.clone()), &shared(&target), &mut delta, &limits) {
-            Ok(()) => {
+            Ok(_) => {
                 let mut given = Vec::new();
                 codec.decode(&Unmapped(form.clone()), &mut &delta[..], &mut given, &limits).expect("decoded");
                 assert!(given == target);

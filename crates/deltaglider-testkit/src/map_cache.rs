@@ -56,6 +56,13 @@ impl ReferenceCache for MapCache {
         }
     }
 
+    async fn peek(&self, entry: &CacheKey) -> Result<Option<Arc<dyn RandomAccess>>, CacheError> {
+        let mut state = self.working()?;
+        let found = state.entries.get(entry).cloned();
+        state.stats.hits += u64::from(found.is_some());
+        Ok(found.map(|bytes| Arc::new(bytes) as Arc<dyn RandomAccess>))
+    }
+
     async fn insert(
         &self,
         entry: &CacheKey,

@@ -9,7 +9,7 @@ use deltaglider_core::keys::KeyProvider;
 use deltaglider_core::store::{BucketStore, ObjectStore};
 
 use crate::client::Client;
-use crate::config::{Buckets, CacheBackend, Config, Credentials, KeySource};
+use crate::config::{Buckets, CacheBackend, Codec, Config, Credentials, Effort, KeySource};
 use crate::error::Error;
 
 /// Builds a [`Client`]. What is not set is at the default of [`Config`]; for S3, what the tools of AWS are configured with.
@@ -120,6 +120,18 @@ impl ClientBuilder {
     /// Whether deltas are written at all; they are read in any case.
     pub fn write_deltas(mut self, write: bool) -> Self {
         self.config.policy.write_deltas = write;
+        self
+    }
+
+    /// What deltas are written by, [`Codec::Dgd1`] by default; all of them are read in any case.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.config.codec = codec;
+        self
+    }
+
+    /// How much CPU is spent to save bytes.
+    pub fn effort(mut self, effort: Effort) -> Self {
+        self.config.effort = effort;
         self
     }
 

@@ -1,6 +1,6 @@
 //! The reference cache, as the users of a client see it.
 
-use deltaglider_core::cache::{CacheKey, CacheStats, Freed, PrunePolicy, ReferenceCache, Rewrapped};
+use deltaglider_core::cache::{CacheStats, Freed, PrunePolicy, ReferenceCache, Rewrapped};
 use deltaglider_core::keys::KeyId;
 use deltaglider_core::record::Record;
 use deltaglider_core::{DeltaSpace, Error as EngineError};
@@ -36,7 +36,7 @@ impl Client {
         };
         match Record::read(&head.attributes.metadata) {
             Ok(Record::Reference(content)) => match content.sha256 {
-                Some(digest) => Ok(self.cache().evict(&CacheKey::stored(digest)).await?),
+                Some(digest) => Ok(engine.evict_reference(digest).await?),
                 None => Ok(false),
             },
             Ok(_) => Ok(false),

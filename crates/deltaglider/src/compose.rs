@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deltaglider_cache::{FilesystemCache, FilesystemConfig, MemoryCache, MemoryConfig};
+use deltaglider_codec::Dgd1Codec;
 use deltaglider_core::cache::{CacheError, ReferenceCache};
+use deltaglider_core::codec::DeltaCodec;
+use deltaglider_core::codec::zstd::ZstdCodec;
 use deltaglider_core::engine::{Engine, EngineParts};
 use deltaglider_core::keys::{KeyProvider, Lifetime};
 use deltaglider_core::scratch::ScratchSpace;
@@ -15,7 +18,7 @@ use deltaglider_keys::{EphemeralKeys, FileKeys};
 use deltaglider_keys::{SecretsManagerKeys, SecretsManagerSettings};
 use deltaglider_s3::S3Store;
 
-use crate::config::{CacheBackend, CacheSettings, Config, KeySource, S3Settings};
+use crate::config::{CacheBackend, CacheSettings, Codec, Config, KeySource, S3Settings};
 use crate::env;
 use crate::error::{ConfigError, Error};
 use crate::shared_cache::SharedCache;
@@ -58,14 +61,26 @@ pub(crate) fn s3(settings: &S3Settings) -> Result<S3Store, Error> {
 pub(crate) fn engine(config: &Config, store: Arc<dyn ObjectStore>, cache: &Arc<SharedCache>) -> Engine {
     let directory = config.scratch_directory.clone().unwrap_or_else(env::temporary_directory);
     let in_memory = (config.limits.memory / SCRATCH_SHARE).min(MAX_IN_MEMORY);
+    let (codecs, writers) = codecs(config);
     Engine::new(EngineParts {
         store,
         cache: Arc::clone(cache) as Arc<dyn ReferenceCache>,
-        codecs: Vec::new(),
+        codecs,
+        writers,
         policy: config.policy.clone(),
         limits: config.limits,
         scratch: ScratchSpace::new(directory, in_memory),
     })
+}
+
+/// All codecs, and how many of them write.
+fn codecs(config: &Config) -> (Vec<Arc<dyn DeltaCodec>>, usize) {
+    let dgd1 = Arc::new(Dgd1Codec::new(config.effort));
+    let zstd = Arc::new(ZstdCodec::new());
+    match config.codec {
+        Codec::Dgd1 => (vec![dgd1, zstd], 2),
+        Codec::Zstd => (vec![zstd, dgd1], 1),
+    }
 }
 
 /// The local store and the bucket that the last component of a path is, or would be.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use deltaglider_codec::Effort;
 use deltaglider_core::engine::Limits;
 use deltaglider_core::keys::KeyProvider;
 use deltaglider_core::policy::Policy;
@@ -27,6 +28,10 @@ pub struct Config {
     pub cache: CacheSettings,
     /// Which objects become deltas.
     pub policy: Policy,
+    /// What deltas are written by; all of them are read in any case.
+    pub codec: Codec,
+    /// How much CPU is spent to save bytes.
+    pub effort: Effort,
     /// Memory, codec runs and HEAD requests at a time.
     pub limits: Limits,
     /// Transfers of a batch at a time; 8 by default.
@@ -42,11 +47,24 @@ impl Default for Config {
             buckets: Buckets::default(),
             cache: CacheSettings::default(),
             policy: Policy::default(),
+            codec: Codec::default(),
+            effort: Effort::default(),
             limits: Limits::default(),
             jobs: crate::env::DEFAULT_JOBS,
             scratch_directory: None,
         }
     }
+}
+
+/// The codecs that write deltas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// Looks into archives; where that would take more memory than is allowed, `zstd` is in its place.
+    #[default]
+    Dgd1,
+    /// Takes every object as it stands; the `zstd` command opens such deltas as well.
+    Zstd,
 }
 
 /// How S3, or a server like it, is reached. What is not set comes from the chain of `aws-config`, with the first request.

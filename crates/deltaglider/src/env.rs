@@ -17,7 +17,7 @@ use deltaglider_keys::EnvironmentKeys;
 pub use table::{Reader, VARIABLES, Variable};
 pub use value::parse_size;
 
-use crate::config::{CacheBackend, Config, KeySource};
+use crate::config::{CacheBackend, Codec, Config, Effort, KeySource};
 use crate::error::ConfigError;
 use value::Values;
 
@@ -49,6 +49,10 @@ pub const MAX_RATIO: &str = "DG_MAX_RATIO";
 pub const DELTA_EXTENSIONS: &str = "DG_DELTA_EXTENSIONS";
 /// Writes no deltas.
 pub const NO_DELTA: &str = "DG_NO_DELTA";
+/// What deltas are written by: `dgd1` or `zstd`.
+pub const CODEC: &str = "DG_CODEC";
+/// CPU spent to save bytes: `fast`, `default` or `max`.
+pub const EFFORT: &str = "DG_EFFORT";
 /// Memory for contents and codecs.
 pub const MEMORY: &str = "DG_MEMORY";
 /// Transfers at a time.
@@ -94,6 +98,14 @@ impl Config {
         }
         config.policy.write_deltas = !values.switch(NO_DELTA)?;
         config.policy.only_extensions = read_extensions(&values)?;
+        let codecs = [("dgd1", Codec::Dgd1), ("zstd", Codec::Zstd)];
+        if let Some(codec) = values.choice(CODEC, &codecs, "`dgd1` or `zstd`")? {
+            config.codec = codec;
+        }
+        let efforts = [("fast", Effort::Fast), ("default", Effort::Default), ("max", Effort::Max)];
+        if let Some(effort) = values.choice(EFFORT, &efforts, "`fast`, `default` or `max`")? {
+            config.effort = effort;
+        }
         if let Some(memory) = values.size(MEMORY)? {
             config.limits.memory = memory;
         }
@@ -298,6 +310,8 @@ mod tests {
             (MAX_RATIO, "0.25"),
             (DELTA_EXTENSIONS, ".zip, TAR.GZ"),
             (NO_DELTA, "yes"),
+            (CODEC, "zstd"),
+            (EFFORT, "Max"),
             (MEMORY, "512MiB"),
             (JOBS, "3"),
             (DELTA_JOBS, "2"),
@@ -312,6 +326,7 @@ mod tests {
         assert_eq!(config.policy.max_ratio, 0.25);
         assert_eq!(config.policy.only_extensions, Some(vec!["zip".to_owned(), "tar.gz".to_owned()]));
         assert!(!config.policy.write_deltas);
+        assert_eq!((config.codec, config.effort), (Codec::Zstd, Effort::Max));
         assert_eq!((config.limits.memory, config.limits.codecs, config.jobs.get()), (512 * MIB, 2, 3));
         assert_eq!((config.s3.ca_bundle, config.s3.max_attempts), (Some("/ca.pem".into()), 9));
     }
@@ -348,6 +363,8 @@ mod tests {
             (MAX_RATIO, "NaN"),
             (DELTA_EXTENSIONS, ".zip,.txt"),
             (NO_DELTA, "maybe"),
+            (CODEC, "xdelta3"),
+            (EFFORT, "most"),
             (MEMORY, "much"),
             (JOBS, "0"),
             (AWS_MAX_ATTEMPTS, "many"),

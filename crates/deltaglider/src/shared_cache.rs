@@ -92,6 +92,11 @@ impl ReferenceCache for SharedCache {
         self.open().await?.lookup(entry).await
     }
 
+    async fn peek(&self, entry: &CacheKey) -> Result<Option<Arc<dyn RandomAccess>>, CacheError> {
+        self.ready().await?;
+        self.open().await?.peek(entry).await
+    }
+
     async fn insert(
         &self,
         entry: &CacheKey,

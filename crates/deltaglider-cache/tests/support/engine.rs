@@ -43,6 +43,7 @@ impl Bench {
             store: Arc::new(self.store.clone()),
             cache,
             codecs: Vec::new(),
+            writers: 1,
             policy: Policy { min_size: 0, ..Policy::default() },
             limits: Limits::default(),
             scratch: ScratchSpace::new(std::env::temp_dir(), 32 << 20),

@@ -47,6 +47,12 @@ pub(crate) struct GlobalArgs {
     /// Deltas made or undone at a time.
     #[arg(long, global = true, value_name = "N", value_parser = positive)]
     pub(crate) delta_jobs: Option<usize>,
+    /// What deltas are written by; all of them are read in any case [default: dgd1].
+    #[arg(long, global = true, value_enum, value_name = "CODEC")]
+    pub(crate) codec: Option<CodecName>,
+    /// CPU spent to save bytes [default: default].
+    #[arg(long, global = true, value_enum, value_name = "EFFORT")]
+    pub(crate) effort: Option<EffortName>,
     /// Memory for contents and deltas, such as 1GiB; what does not fit is stored whole.
     #[arg(long, global = true, value_name = "SIZE", value_parser = byte_size::parse)]
     pub(crate) memory: Option<u64>,
@@ -97,6 +103,26 @@ pub(crate) enum AddressingStyle {
     Path,
     /// In the host name.
     Virtual,
+}
+
+/// What deltas are written by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CodecName {
+    /// Looks into archives.
+    Dgd1,
+    /// Takes every object as it stands.
+    Zstd,
+}
+
+/// How much CPU to spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EffortName {
+    /// Spends none where it pays little.
+    Fast,
+    /// Spends where it pays.
+    Default,
+    /// Tries whatever can save a byte.
+    Max,
 }
 
 /// When to colour.

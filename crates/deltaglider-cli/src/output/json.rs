@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
+use deltaglider::core::codec::DeltaParts;
 use deltaglider::core::engine::LogicalObject;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use super::human::form;
 use super::{Line, Listed};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Delta, Outcome, Tally};
 
 #[derive(Serialize)]
 struct Versioned<'a> {
@@ -23,7 +24,7 @@ struct Versioned<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Record<'a> {
-    Object(Transfer<'a>),
+    Object(Box<Transfer<'a>>),
     Warning {
         code: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,9 +70,24 @@ struct Transfer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     new_reference: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<DeltaRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Refusal<'a>>,
+}
+
+/// What a delta is made of: bytes of the target by how they are kept, and bytes of the delta by what they are for.
+#[derive(Serialize)]
+struct DeltaRecord<'a> {
+    codec: &'a str,
+    copied: u64,
+    reencoded: u64,
+    tokens: u64,
+    raw: u64,
+    plain: u64,
+    side: u64,
+    body: u64,
 }
 
 #[derive(Serialize)]
@@ -151,7 +167,7 @@ struct Summary<'a> {
 
 pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
     let ratio = outcome.stored.filter(|_| outcome.logical > 0).map(|stored| stored as f64 / outcome.logical as f64);
-    write(Record::Object(Transfer {
+    write(Record::Object(Box::new(Transfer {
         status: "ok",
         kind: outcome.kind,
         logical: Some(outcome.logical),
@@ -161,17 +177,18 @@ pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
         sha256: outcome.sha256.as_deref(),
         reference: outcome.reference,
         new_reference: outcome.new_reference,
+        delta: outcome.delta.as_ref().map(delta),
         ms: Some(outcome.took.as_millis() as u64),
         ..transfer(line)
-    }))
+    })))
 }
 
 pub(super) fn dry(line: &Line) -> String {
-    write(Record::Object(Transfer { status: "dryrun", ..transfer(line) }))
+    write(Record::Object(Box::new(Transfer { status: "dryrun", ..transfer(line) })))
 }
 
 pub(super) fn failed(line: &Line, failure: &Failure) -> String {
-    write(Record::Object(Transfer { status: "failed", error: Some(refusal(failure)), ..transfer(line) }))
+    write(Record::Object(Box::new(Transfer { status: "failed", error: Some(refusal(failure)), ..transfer(line) })))
 }
 
 pub(super) fn warning(code: &str, path: Option<&str>, message: &str) -> String {
@@ -274,9 +291,15 @@ fn transfer(line: &Line) -> Transfer<'_> {
         sha256: None,
         reference: None,
         new_reference: None,
+        delta: None,
         ms: None,
         error: None,
     }
+}
+
+fn delta(delta: &Delta) -> DeltaRecord<'_> {
+    let DeltaParts { copied, reencoded, tokens, raw, plain, side, body, .. } = delta.parts;
+    DeltaRecord { codec: &delta.codec, copied, reencoded, tokens, raw, plain, side, body }
 }
 
 fn refusal(failure: &Failure) -> Refusal<'_> {

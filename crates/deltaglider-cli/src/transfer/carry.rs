@@ -20,7 +20,7 @@ use super::gate::Gate;
 use super::{End, Item, Settings};
 use crate::failure::{Class, Failure};
 use crate::session::Root;
-use crate::tally::Outcome;
+use crate::tally::{Delta, Outcome};
 
 /// Why one transfer came to nothing.
 #[derive(Debug)]
@@ -154,9 +154,17 @@ fn stored(report: &PutReport) -> Outcome {
         stored: Some(report.stored_size),
         moved: report.sent,
         reference: reference(report.reference),
+        delta: delta(report),
         new_reference: (report.reference == ReferenceUse::Created).then_some(report.size),
         sha256: Some(report.sha256.to_string()),
         ..Outcome::default()
+    }
+}
+
+fn delta(report: &PutReport) -> Option<Delta> {
+    match (&report.stored, report.parts) {
+        (StoredForm::Delta { codec, .. }, Some(parts)) => Some(Delta { codec: codec.clone(), parts }),
+        _ => None,
     }
 }
 

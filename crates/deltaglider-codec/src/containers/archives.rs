@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 
-use super::{Inflated, Layout, Limits, layout};
+use super::{Inflated, Layout, Limits, NotInflated, layout};
 
 /// The layout within 64 MiB of plaintext.
 pub(super) fn find(content: &[u8]) -> Layout {
@@ -13,22 +13,24 @@ pub(super) fn find(content: &[u8]) -> Layout {
 }
 
 /// Inflates by `flate2`, into no more memory than what comes out needs.
-pub(super) fn inflate(input: &[u8], limit: usize) -> Option<Inflated> {
+pub(super) fn inflate(input: &[u8], limit: usize) -> Result<Inflated, NotInflated> {
     let mut stream = Decompress::new(false);
     let mut plain = Vec::new();
     loop {
         let before = (stream.total_in(), plain.len());
         plain.reserve(limit.saturating_sub(plain.len()).saturating_add(1).min(plain.len().max(1 << 10)));
-        let read = usize::try_from(stream.total_in()).ok()?;
-        let status = stream.decompress_vec(&input[read..], &mut plain, FlushDecompress::None).ok()?;
+        let read = stream.total_in() as usize;
+        let status = stream
+            .decompress_vec(&input[read..], &mut plain, FlushDecompress::None)
+            .map_err(|_| NotInflated::Invalid)?;
         if plain.len() > limit {
-            return None;
+            return Err(NotInflated::TooLong);
         }
         if status == Status::StreamEnd {
-            return Some(Inflated { plain, length: usize::try_from(stream.total_in()).ok()? });
+            return Ok(Inflated { plain, length: stream.total_in() as usize });
         }
         if before == (stream.total_in(), plain.len()) {
-            return None;
+            return Err(NotInflated::Invalid);
         }
     }
 }

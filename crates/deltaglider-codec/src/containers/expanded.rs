@@ -1,6 +1,8 @@
 //! The expanded form of a reference, version 1: its plaintext, and behind it the compressed streams.
 
-use super::{DamagedMap, Layout, Piece, ReferenceMap};
+#[cfg(test)]
+use super::{DamagedMap, ReferenceMap};
+use super::{Layout, Piece};
 
 /// Puts the expanded plaintext in the place of every stream: the *body*.
 #[cfg(test)]
@@ -11,6 +13,7 @@ pub(crate) fn expand(content: &[u8], layout: &Layout) -> Vec<u8> {
 }
 
 /// A reference as it is kept ready: whatever a delta points into is in `bytes`, at the places of `map`.
+#[cfg(test)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ExpandedReference {
     /// The body, then the compressed bytes of every stream.
@@ -19,19 +22,28 @@ pub(crate) struct ExpandedReference {
     pub map: ReferenceMap,
 }
 
+#[cfg(test)]
 impl ExpandedReference {
     /// Expands a content. Memory is that of the result beside the layout.
     pub(crate) fn new(content: &[u8], layout: &Layout) -> Result<Self, DamagedMap> {
-        let body = layout.expanded(content.len());
-        let mut bytes = Vec::with_capacity(body.saturating_add(layout.packed()));
-        append_body(&mut bytes, content, layout);
-        append_streams(&mut bytes, content, layout);
-        let map = ReferenceMap::of(content, layout)?;
-        Ok(Self { bytes, map })
+        let mut bytes = Vec::new();
+        append(&mut bytes, content, layout);
+        Ok(Self { bytes, map: ReferenceMap::of(content, layout)? })
     }
 }
 
+/// Appends the expanded form of a content, of [`Layout::form`] bytes.
+pub(crate) fn append(out: &mut Vec<u8>, content: &[u8], layout: &Layout) {
+    append_body(out, content, layout);
+    append_streams(out, content, layout);
+}
+
 impl Layout {
+    /// Bytes of the expanded form of a content of `length` bytes.
+    pub(crate) fn form(&self, length: usize) -> usize {
+        self.expanded(length).saturating_add(self.packed())
+    }
+
     /// Bytes of the body of a content of `length` bytes.
     fn expanded(&self, length: usize) -> usize {
         self.streams.iter().fold(length, |sum, stream| {

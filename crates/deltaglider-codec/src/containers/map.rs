@@ -62,7 +62,7 @@ struct Entry {
 
 impl ReferenceMap {
     /// The map of a content's expanded form.
-    pub(super) fn of(content: &[u8], layout: &Layout) -> Result<Self, DamagedMap> {
+    pub(crate) fn of(content: &[u8], layout: &Layout) -> Result<Self, DamagedMap> {
         let mut entries = Vec::new();
         collect(&mut entries, content, layout, 0);
         Self::derive(content.len(), entries).ok_or(DamagedMap)

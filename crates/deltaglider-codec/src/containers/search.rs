@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Inflate, Layout, Limits, SHORTEST_STREAM, Stream, gzip, tar, zip};
+use super::{Inflate, Layout, Limits, NotInflated, SHORTEST_STREAM, Stream, gzip, tar, zip};
 
 /// How often a member that is not compressed is looked into inside another: a tar in a zip in a tar.
 const MAX_NESTING: u8 = 4;
@@ -19,12 +19,24 @@ pub(super) struct Budget {
     depth: u8,
     /// Bytes that may still be read and inflated for nothing: bounds the time of streams that turn out to be none.
     vain: usize,
+    /// Bytes of plaintext that there is room for in memory. Unlike the rest it decides nothing but whether the search succeeds.
+    room: usize,
+    /// Bytes of plaintext held.
+    held: usize,
+    /// Bytes of plaintext that there should have been room for.
+    starved: Option<usize>,
 }
 
 impl Budget {
-    pub(super) fn new(limits: &Limits, length: usize) -> Self {
+    pub(super) fn new(limits: &Limits, length: usize, room: usize) -> Self {
         let vain = limits.expanded.saturating_add(length);
-        Self { expanded: limits.expanded, streams: limits.streams, depth: limits.depth, vain }
+        let Limits { expanded, streams, depth } = *limits;
+        Self { expanded, streams, depth, vain, room, held: 0, starved: None }
+    }
+
+    /// The room that was missing, where the search was ended for want of it.
+    pub(super) fn starved(&self) -> Option<usize> {
+        self.starved
     }
 }
 
@@ -116,13 +128,21 @@ impl<'a> Search<'a> {
         path: impl FnOnce() -> Vec<u8>,
         fits: impl FnOnce(usize, usize) -> bool,
     ) -> Option<usize> {
-        if self.budget.streams == 0 || self.budget.vain == 0 {
+        if self.budget.streams == 0 || self.budget.vain == 0 || self.budget.starved.is_some() {
             return None;
         }
         let input = &self.content[range.clone()];
-        let Some(inflated) = (self.inflate)(input, limit).filter(|found| found.length <= input.len()) else {
-            self.waste(input.len(), limit.min(input.len().saturating_mul(MAX_RATIO)));
-            return None;
+        let room = self.budget.room - self.budget.held;
+        let inflated = match (self.inflate)(input, limit.min(room)) {
+            Ok(inflated) if inflated.length <= input.len() => inflated,
+            Err(NotInflated::TooLong) if room < limit => {
+                self.budget.starved = Some(self.budget.room.saturating_add(1));
+                return None;
+            }
+            _ => {
+                self.waste(input.len(), limit.min(input.len().saturating_mul(MAX_RATIO)));
+                return None;
+            }
         };
         let (length, plain) = (inflated.length, inflated.plain);
         if !fits(length, plain.len()) {
@@ -135,6 +155,7 @@ impl<'a> Search<'a> {
             return Some(end);
         }
         self.budget.expanded = self.budget.expanded.saturating_sub(plain.len());
+        self.budget.held += plain.len();
         self.budget.streams -= 1;
         let inner = Search::new(&plain, self.inflate, self.budget, self.depth + 1).run();
         self.streams.push(Stream { range: range.start..end, path: path(), plain, inner });

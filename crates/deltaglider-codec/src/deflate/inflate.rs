@@ -1,17 +1,20 @@
 //! The plaintext of a stream.
 
-use super::Inflated;
 use super::block::{BlockStart, LONGEST_MATCH, Sink, read};
+use super::{Inflated, NotInflated};
 
 /// What the buffer begins with, at most.
 const FIRST_BUFFER: usize = 64 << 10;
 
 /// Inflates the raw DEFLATE stream at the start of `input`.
-pub(super) fn inflate(input: &[u8], limit: usize) -> Option<Inflated> {
-    let mut output = Output { bytes: Vec::new(), length: 0, limit };
-    let (length, _) = read(input, &mut output)?;
+pub(super) fn inflate(input: &[u8], limit: usize) -> Result<Inflated, NotInflated> {
+    let mut output = Output { bytes: Vec::new(), length: 0, limit, too_long: false };
+    let Some((length, _)) = read(input, &mut output) else {
+        return Err(if output.too_long { NotInflated::TooLong } else { NotInflated::Invalid });
+    };
     output.bytes.truncate(output.length);
-    Some(Inflated { plain: output.bytes, length })
+    output.bytes.shrink_to_fit();
+    Ok(Inflated { plain: output.bytes, length })
 }
 
 struct Output {
@@ -19,6 +22,8 @@ struct Output {
     bytes: Vec<u8>,
     length: usize,
     limit: usize,
+    /// Whether there was more than the limit allows.
+    too_long: bool,
 }
 
 impl Output {
@@ -31,6 +36,7 @@ impl Output {
     #[cold]
     fn grow(&mut self, more: usize) -> bool {
         if more > self.limit - self.length {
+            self.too_long = true;
             return false;
         }
         // Doubled, so that it follows what comes out; a little over the limit, so that copies need not be counted.
@@ -49,12 +55,14 @@ impl Sink for Output {
             self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
             self.length += bytes.len();
         }
-        (self.length <= self.limit).then_some(())
+        self.too_long = self.length > self.limit;
+        (!self.too_long).then_some(())
     }
 
     #[inline]
     fn literal(&mut self, byte: u8) -> bool {
         if self.length >= self.limit || !self.reserve(1) {
+            self.too_long = true;
             return false;
         }
         self.bytes[self.length] = byte;
@@ -64,7 +72,11 @@ impl Sink for Output {
 
     #[inline]
     fn copy(&mut self, length: usize, distance: usize, _: bool) -> bool {
-        if distance > self.length || length > self.limit - self.length || !self.reserve(length) {
+        if distance > self.length {
+            return false;
+        }
+        if length > self.limit - self.length || !self.reserve(length) {
+            self.too_long = true;
             return false;
         }
         let (start, end) = (self.length, self.length + length);

@@ -32,11 +32,33 @@ pub(super) fn least(reference: u64, target: u64) -> u64 {
     reference.saturating_add(target.saturating_mul(3)).saturating_add(BASE + frame)
 }
 
-/// Bytes for an ordinary archive: it expands to four times its size.
-pub(super) fn usual(reference: u64, target: u64) -> u64 {
+/// Bytes for an ordinary target, which expands to four times its size, beside `held` bytes of reference.
+pub(super) fn usual(held: u64, target: u64) -> u64 {
     let frames = (processors() * frame_memory(FRAME.1, Effort::Max)) as u64;
-    let content = reference.saturating_add(target);
-    content.saturating_mul(9).saturating_add(BASE + frames)
+    held.saturating_add(target.saturating_mul(9)).saturating_add(BASE + frames)
+}
+
+/// Bytes that an ordinary reference takes when it is prepared, and what is held of it then: its size, and four times that
+/// expanded.
+pub(super) fn usual_reference(stored: u64) -> (u64, u64) {
+    (expanding_bytes(stored, stored.saturating_mul(4)), stored.saturating_mul(5))
+}
+
+/// Bytes that it takes to prepare a reference of `stored` bytes with `expanded` bytes of plaintext: it lies in memory, the
+/// plaintext of its streams does, and the form does, which holds both.
+pub(super) fn expanding(stored: usize, expanded: usize) -> u64 {
+    expanding_bytes(stored as u64, expanded as u64)
+}
+
+fn expanding_bytes(stored: u64, expanded: u64) -> u64 {
+    stored.saturating_add(expanded).saturating_mul(2).saturating_add(BASE)
+}
+
+/// Bytes of plaintext for which there is room in `memory` while a reference is prepared.
+pub(super) fn room_for_expanding(stored: usize, memory: u64) -> Result<usize, CodecError> {
+    let needed = expanding(stored, 0);
+    let Some(spare) = memory.checked_sub(needed) else { return Err(CodecError::Memory { needed, limit: memory }) };
+    Ok(usize::try_from(spare / 2).unwrap_or(usize::MAX))
 }
 
 impl Budget {

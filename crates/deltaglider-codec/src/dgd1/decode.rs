@@ -298,12 +298,12 @@ mod tests {
         let whole = gzip(&plain[..40_000], 9);
         let reference = [&gzip(&plain, 6)[..], GO_HUFFMAN.0, LIBDEFLATE.0, &whole, &noise(3, 3000)].concat();
         let target = [&gzip(&changed, 6)[..], GO_HUFFMAN.1, LIBDEFLATE.1, &whole, &noise(3, 2000), b"end"].concat();
-        let form = Bytes::from(prepared::prepare(&reference).expect("prepared"));
+        let form = Bytes::from(prepared::prepare(&reference, LIMITS).expect("prepared"));
         let read = Prepared::read(&form).expect("read");
         let budget = Budget::share(1 << 20, target.len() as u64, LIMITS, Effort::Default).expect("fits");
         let delta = encode::encode(&read, &target, &budget, Effort::Default).expect("encoded");
-        let told = delta.outcome;
-        assert!(told.copied > 0 && told.encoder > 0 && told.tokens > 0 && told.plain > 0, "{told:?}");
+        let told = delta.parts;
+        assert!(told.copied > 0 && told.reencoded > 0 && told.tokens > 0 && told.plain > 0, "{told:?}");
         let header = Header::read(delta.head[..HEADER].try_into().expect("a header")).expect("read");
         let directory = frames::unpack(&delta.head[HEADER..], &[], header.plain).expect("unpacked");
         drop(read);

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use deltaglider_core::Sha256;
-use deltaglider_core::codec::CodecError;
+use deltaglider_core::codec::{CodecError, DeltaParts};
 
-use super::Outcome;
 use super::budget::Budget;
 use super::directory::{Directory, Header};
 use super::frames::{self, Frame, gather};
@@ -38,7 +37,7 @@ struct Assembly {
     side: Vec<u8>,
     /// Where tokens stand in the side, and the stream of the reference whose tokens they resemble.
     tokens: Vec<(usize, usize)>,
-    outcome: Outcome,
+    tally: DeltaParts,
 }
 
 /// What is known of the streams of the reference.
@@ -51,7 +50,7 @@ struct Known<'a> {
 pub(super) struct Delta {
     pub(super) head: Vec<u8>,
     pub(super) frames: Vec<Vec<u8>>,
-    pub(super) outcome: Outcome,
+    pub(super) parts: DeltaParts,
 }
 
 /// Makes the delta of a target that lies in memory.
@@ -67,7 +66,7 @@ pub(super) fn encode(
     let mut assembly = Assembly::default();
     let parts = assembly.walk(&layout, target, &choices, &known);
     drop((layout, choices));
-    let Assembly { body, side, tokens, mut outcome } = assembly;
+    let Assembly { body, side, tokens, mut tally } = assembly;
 
     let side_frames = pack_side(reference, &side, &tokens, budget, effort)?;
     let body_frames = pack_body(reference, &body, budget, effort)?;
@@ -82,10 +81,10 @@ pub(super) fn encode(
         packed: packed.len(),
         plain,
     };
-    outcome.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
-    outcome.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
+    tally.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
+    tally.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
     let frames = side_frames.into_iter().chain(body_frames).map(|(_, packed)| packed).collect();
-    Ok(Delta { head: [header.write(), packed].concat(), frames, outcome })
+    Ok(Delta { head: [header.write(), packed].concat(), frames, parts: tally })
 }
 
 impl<'a> Known<'a> {
@@ -145,7 +144,7 @@ impl Assembly {
             let length = range.len();
             match choice {
                 Some((_, Choice::Copy(at))) => {
-                    self.outcome.copied += length as u64;
+                    self.tally.copied += length as u64;
                     match parts.last_mut() {
                         Some(Part::Copy { at: before, length: more }) if *before + *more == *at => *more += length,
                         _ => parts.push(Part::Copy { at: *at, length }),
@@ -160,13 +159,16 @@ impl Assembly {
                         self.tokens.push((self.side.len(), alike));
                     }
                     self.side.extend_from_slice(side);
-                    self.outcome.made(*kind, length as u64);
+                    match kind {
+                        Kind::Encoder => self.tally.reencoded += length as u64,
+                        Kind::Tokens => self.tally.tokens += length as u64,
+                    }
                     parts.push(Part::Stream { kind: *kind, side: side.len(), length, parts: inner });
                 }
                 raw => {
                     match raw {
-                        Some(_) => self.outcome.raw += length as u64,
-                        None => self.outcome.plain += length as u64,
+                        Some(_) => self.tally.raw += length as u64,
+                        None => self.tally.plain += length as u64,
                     }
                     self.body.extend_from_slice(&content[range]);
                     match parts.last_mut() {

@@ -1,12 +1,14 @@
 //! The reference as this codec takes it: its digest, the map of its streams, and its expanded form.
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use deltaglider_core::codec::CodecError;
 use deltaglider_core::{RandomAccess, Sha256};
 
+use super::budget;
 use super::frames::{damaged, out_of_memory};
-use crate::containers::{self, ExpandedReference, Layout, Limits, ReferenceMap};
+use crate::containers::{self, Layout, Limits, ReferenceMap};
 use crate::deflate;
 
 const MAGIC: &[u8; 4] = b"DGX1";
@@ -47,31 +49,43 @@ impl<'a> Prepared<'a> {
     pub(super) fn memory(&self) -> usize {
         self.bytes.len() + self.map.streams.len() * 200
     }
+
+    /// Writes the reference as it is stored: the plain parts of the body, and the streams between them as they were.
+    pub(super) fn restore(&self, stored: &mut dyn Write) -> Result<(), CodecError> {
+        let form = self.form();
+        let mut passed = 0;
+        for stream in self.map.streams.iter().filter(|stream| stream.parent.is_none()) {
+            stored.write_all(&form[passed..stream.body.start])?;
+            stored.write_all(&form[stream.packed.clone()])?;
+            passed = stream.body.end;
+        }
+        stored.write_all(&form[passed..self.map.body])?;
+        Ok(())
+    }
 }
 
-/// Prepares a reference.
-pub(super) fn prepare(content: &[u8]) -> Result<Vec<u8>, CodecError> {
-    let layout = layout(content, expanded_limit(content.len()));
-    let expanded = ExpandedReference::new(content, &layout).map_err(|error| damaged(&error.to_string()))?;
-    let map = expanded.map.to_bytes();
+/// Prepares a reference, within `memory` bytes, itself included.
+pub(super) fn prepare(content: &[u8], memory: u64) -> Result<Vec<u8>, CodecError> {
+    let room = budget::room_for_expanding(content.len(), memory)?;
+    let limits = Limits::within(expanded_limit(content.len()));
+    let layout = containers::layout_within(content, &limits, room, &deflate::inflate).map_err(|starved| {
+        CodecError::Memory { needed: budget::expanding(content.len(), starved.needed), limit: memory }
+    })?;
+    let map = ReferenceMap::of(content, &layout).map_err(|error| damaged(&error.to_string()))?.to_bytes();
     let mut prepared = Vec::new();
-    prepared.try_reserve_exact(HEADER + map.len() + expanded.bytes.len()).map_err(|_| out_of_memory())?;
+    prepared.try_reserve_exact(HEADER + map.len() + layout.form(content.len())).map_err(|_| out_of_memory())?;
     prepared.extend_from_slice(MAGIC);
     prepared.extend_from_slice(&Sha256::of(content).0);
     let length = u32::try_from(map.len()).map_err(|_| out_of_memory())?;
     prepared.extend_from_slice(&length.to_le_bytes());
     prepared.extend_from_slice(&map);
-    prepared.extend_from_slice(&expanded.bytes);
+    containers::append(&mut prepared, content, &layout);
     Ok(prepared)
 }
 
 /// The streams of a content, with at most `expanded` bytes of plaintext.
 pub(super) fn layout(content: &[u8], expanded: usize) -> Layout {
-    let inflate = |bytes: &[u8], limit: usize| {
-        deflate::inflate(bytes, limit)
-            .map(|inflated| containers::Inflated { plain: inflated.plain, length: inflated.length })
-    };
-    containers::layout(content, &Limits::within(expanded), &inflate)
+    containers::layout(content, &Limits::within(expanded), &deflate::inflate)
 }
 
 /// Plaintext of a reference in all, a part of the form's version: whoever reads a delta expands its reference to the same.

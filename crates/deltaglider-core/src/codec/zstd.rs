@@ -12,7 +12,7 @@ use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuf
 
 use self::frame::FrameHeader;
 use self::plan::{IO_BUFFER, Plan};
-use super::{CodecError, CodecId, CodecLimits, DeltaCodec};
+use super::{CodecError, CodecId, CodecLimits, DeltaCodec, DeltaParts, ReferenceSize};
 use crate::RandomAccess;
 
 /// Deltas that the standard `zstd -d --patch-from=reference` opens.
@@ -62,8 +62,8 @@ impl DeltaCodec for ZstdCodec {
         CodecId::ZSTD
     }
 
-    fn memory(&self, reference_size: u64, target_size: u64, limit: u64) -> Option<u64> {
-        let plan = |packed| Plan::choose(reference_size, target_size, self.segment_size, packed, limit);
+    fn memory(&self, reference: ReferenceSize, target_size: u64, limit: u64) -> Option<u64> {
+        let plan = |packed| Plan::choose(reference.bytes(), target_size, self.segment_size, packed, limit);
         match (plan(true), plan(false)) {
             (Ok(packed), Ok(plain)) => Some(packed.memory().max(plain.memory())),
             _ => None,
@@ -76,7 +76,7 @@ impl DeltaCodec for ZstdCodec {
         target: &dyn RandomAccess,
         delta: &mut dyn Write,
         limits: &CodecLimits,
-    ) -> Result<(), CodecError> {
+    ) -> Result<DeltaParts, CodecError> {
         let packed = sample::is_packed(target)?;
         let plan = Plan::choose(reference.size(), target.size(), self.segment_size, packed, limits.memory)?;
         let reference = contiguous(reference, reference.size().saturating_sub(plan.prefix_size()))?;
@@ -86,15 +86,16 @@ impl DeltaCodec for ZstdCodec {
         }
         let mut buffers = Buffers::new();
         let mut offset = 0;
+        let mut written = 0;
         loop {
             let length = plan.segment().min(target.size() - offset);
             // zstd forgets the prefix at the end of every frame.
             context.ref_prefix(&reference).map_err(encoder_error)?;
             context.set_pledged_src_size(Some(length)).map_err(encoder_error)?;
-            encode_frame(&mut context, target, offset..offset + length, delta, &mut buffers)?;
+            written += encode_frame(&mut context, target, offset..offset + length, delta, &mut buffers)?;
             offset += length;
             if offset == target.size() {
-                return Ok(());
+                return Ok(DeltaParts { plain: offset, body: written, ..DeltaParts::default() });
             }
         }
     }
@@ -153,15 +154,16 @@ fn parameters(plan: &Plan) -> Vec<CParameter> {
     ]
 }
 
-/// Writes one frame over `range` of the target.
+/// Writes one frame over `range` of the target; gives how many bytes it has.
 fn encode_frame(
     context: &mut CCtx<'_>,
     target: &dyn RandomAccess,
     range: std::ops::Range<u64>,
     delta: &mut dyn Write,
     buffers: &mut Buffers,
-) -> Result<(), CodecError> {
+) -> Result<u64, CodecError> {
     let mut offset = range.start;
+    let mut written = 0;
     loop {
         let length = (range.end - offset).min(IO_BUFFER as u64) as usize;
         read_exact_at(target, &mut buffers.input[..length], offset)?;
@@ -174,13 +176,14 @@ fn encode_frame(
             let left = context.compress_stream2(&mut output, &mut input, directive).map_err(encoder_error)?;
             if output.pos() > 0 {
                 delta.write_all(output.as_slice())?;
+                written += output.pos() as u64;
             }
             if if last { left == 0 } else { input.pos() == length } {
                 break;
             }
         }
         if last {
-            return Ok(());
+            return Ok(written);
         }
     }
 }

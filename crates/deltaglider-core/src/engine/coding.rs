@@ -9,7 +9,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::bodies::blocking;
 use super::{Engine, MEMORY_UNIT};
-use crate::codec::{CodecError, CodecLimits, DeltaCodec};
+use crate::cache::Form;
+use crate::codec::{CodecError, CodecLimits, DeltaCodec, DeltaParts, ReferenceSize};
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
 use crate::progress::{SharedProgress, Stage};
@@ -23,13 +24,31 @@ pub(super) struct CodecMemory {
     codec: u64,
 }
 
+impl CodecMemory {
+    /// Bytes that the codec may use.
+    pub(super) fn bytes(&self) -> u64 {
+        self.codec
+    }
+}
+
+/// A reference in memory, in the form in which a codec takes it.
+#[derive(Clone, Debug)]
+pub(super) struct ReadyReference {
+    /// Its bytes in that form.
+    pub(super) bytes: Bytes,
+    /// Digest of it as it is stored.
+    pub(super) sha256: Sha256,
+}
+
 /// What an encoding came to.
 #[derive(Debug)]
 pub(super) enum Encoded {
     /// A delta, proven to give the target.
-    Delta(Scratch),
+    Delta(Scratch, DeltaParts),
     /// It grew past what is worth keeping.
     TooLarge,
+    /// It takes so many bytes of memory, or more.
+    NeedsMemory(u64),
 }
 
 impl Engine {
@@ -37,52 +56,111 @@ impl Engine {
     pub(super) async fn codec_memory(
         &self,
         codec: &Arc<dyn DeltaCodec>,
-        reference_size: u64,
+        reference: ReferenceSize,
         target_size: u64,
     ) -> Option<CodecMemory> {
         let limit = self.inner.limits.memory;
-        let needed = codec.memory(reference_size, target_size, limit).filter(|needed| *needed <= limit)?;
-        let units = needed.div_ceil(MEMORY_UNIT).max(1);
+        let needed = codec.memory(reference, target_size, limit).filter(|needed| *needed <= limit)?;
+        Some(self.take_memory(needed).await)
+    }
+
+    /// Waits for so many bytes of memory, which are allowed.
+    pub(super) async fn take_memory(&self, bytes: u64) -> CodecMemory {
+        let units = bytes.div_ceil(MEMORY_UNIT).max(1);
         // The semaphore holds what `limits.memory` allows, rounded down to whole units.
-        let units = units.min(limit / MEMORY_UNIT).clamp(1, u64::from(u32::MAX)) as u32;
-        let permit = Arc::clone(&self.inner.memory).acquire_many_owned(units).await.ok()?;
-        Some(CodecMemory { _permit: permit, codec: needed })
+        let units = units.min(self.inner.limits.memory / MEMORY_UNIT).clamp(1, u64::from(u32::MAX)) as u32;
+        match Arc::clone(&self.inner.memory).acquire_many_owned(units).await {
+            Ok(permit) => CodecMemory { _permit: permit, codec: bytes },
+            // It is never closed.
+            Err(_) => futures::future::pending().await,
+        }
+    }
+
+    /// Puts a stored reference into a codec's form.
+    pub(super) async fn prepare(
+        &self,
+        codec: &Arc<dyn DeltaCodec>,
+        memory: &CodecMemory,
+        stored: Bytes,
+        sha256: Sha256,
+    ) -> Result<ReadyReference, CodecError> {
+        if codec.reference_form() == Form::STORED {
+            return Ok(ReadyReference { bytes: stored, sha256 });
+        }
+        let (codec, memory) = (Arc::clone(codec), memory.bytes());
+        let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
+        let prepared = blocking(move || codec.prepare(&stored, memory)).await?;
+        Ok(ReadyReference { bytes: prepared.into(), sha256 })
+    }
+
+    /// The reference as it is stored.
+    pub(super) async fn restore(
+        &self,
+        codec: &Arc<dyn DeltaCodec>,
+        reference: &ReadyReference,
+    ) -> Result<(Bytes, ContentDigest), Error> {
+        let (codec, reference) = (Arc::clone(codec), reference.clone());
+        blocking(move || {
+            let stored = if codec.reference_form() == Form::STORED {
+                reference.bytes
+            } else {
+                let mut stored = Vec::new();
+                codec.restore(&reference.bytes, &mut stored).map_err(codec_error)?;
+                stored.into()
+            };
+            let digest = ContentDigest::of(&stored);
+            if digest.sha256 != reference.sha256 {
+                return Err(changed_in_memory());
+            }
+            Ok((stored, digest))
+        })
+        .await
     }
 
     /// Encodes a target of at most `max_size` bytes of delta, and proves the delta by decoding it.
     pub(super) async fn encode(
         &self,
+        codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
-        reference: (Bytes, Sha256),
+        reference: ReadyReference,
         target: (Arc<dyn RandomAccess>, ContentDigest),
         max_size: u64,
         progress: SharedProgress,
     ) -> Result<Encoded, Error> {
-        let codec = Arc::clone(self.writer_codec());
+        let codec = Arc::clone(codec);
         let limits = CodecLimits { memory: memory.codec, target_size: target.1.size };
         let mut writer = self.inner.scratch.writer();
         let cancel = CancelOnDrop::default();
         let cancelled = Arc::clone(&cancel.0);
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
         blocking(move || {
-            let (reference, reference_sha256) = reference;
             let (target, digest) = target;
             // A reference that is not what it claims to be must not reach a delta that others will need it for.
-            if Sha256::of(&reference) != reference_sha256 {
-                return Err(Error::Scratch(io::Error::other("the reference changed in memory")));
+            let mut stored = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
+            codec.restore(&reference.bytes, &mut stored).map_err(codec_error)?;
+            if stored.hasher.finish() != reference.sha256 {
+                return Err(changed_in_memory());
             }
             let mut capped = Capped { inner: &mut writer, left: max_size, full: false, cancelled: &cancelled };
-            let encoded = codec.encode(&reference, &*target, &mut capped, &limits);
+            let encoded = codec.encode(&reference.bytes, &*target, &mut capped, &limits);
             if capped.full {
                 return Ok(Encoded::TooLarge);
             }
-            encoded.map_err(encode_error)?;
+            let parts = match encoded {
+                Ok(parts) => parts,
+                Err(CodecError::Memory { needed, .. }) => return Ok(Encoded::NeedsMemory(needed)),
+                Err(error) => return Err(codec_error(error)),
+            };
             let delta = writer.finish().map_err(Error::Scratch)?;
             progress.advance(Stage::Encode, digest.size);
             let mut proof = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
-            let decoded = codec.decode(&reference, &mut (&delta as &dyn RandomAccess).reader(), &mut proof, &limits);
+            let mut body = (&delta as &dyn RandomAccess).reader();
+            let decoded = codec.decode(&reference.bytes, &mut body, &mut proof, &limits);
+            if let Err(CodecError::Memory { needed, .. }) = decoded {
+                return Ok(Encoded::NeedsMemory(needed));
+            }
             if decoded.is_ok() && proof.hasher.finish() == digest.sha256 {
-                return Ok(Encoded::Delta(delta));
+                return Ok(Encoded::Delta(delta, parts));
             }
             if rehash(&*target).map_err(Error::Source)? != digest.sha256 {
                 return Err(Error::SourceChanged);
@@ -98,11 +176,11 @@ impl Engine {
         &self,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
-        reference: Bytes,
-        delta: Scratch,
+        reference: ReadyReference,
+        delta: Arc<Scratch>,
         target_size: u64,
         destination: W,
-    ) -> Result<(W, Sha256), Decoding> {
+    ) -> Result<(W, Sha256), Decoding<W>> {
         let codec = Arc::clone(codec);
         let limits = CodecLimits { memory: memory.codec, target_size };
         let cancel = CancelOnDrop::default();
@@ -113,10 +191,17 @@ impl Engine {
             let mut written = Ok(());
             let decoded = {
                 let mut watched = Watched { inner: &mut hashing, failed: &mut written };
-                codec.decode(&reference, &mut (&delta as &dyn RandomAccess).reader(), &mut watched, &limits)
+                let mut body = (&*delta as &dyn RandomAccess).reader();
+                codec.decode(&reference.bytes, &mut body, &mut watched, &limits)
             };
             written.map_err(Decoding::Destination)?;
-            decoded.map_err(Decoding::Damaged)?;
+            match decoded {
+                // Nothing was written then.
+                Err(CodecError::Memory { needed, .. }) => {
+                    return Err(Decoding::NeedsMemory { needed, destination: hashing.inner });
+                }
+                other => other.map_err(Decoding::Damaged)?,
+            }
             hashing.inner.flush().map_err(Decoding::Destination)?;
             Ok((hashing.inner, hashing.hasher.finish()))
         })
@@ -126,18 +211,24 @@ impl Engine {
 
 /// Why a decoding failed.
 #[derive(Debug)]
-pub(super) enum Decoding {
+pub(super) enum Decoding<W> {
     /// The delta cannot be decoded.
     Damaged(CodecError),
     /// What it gives cannot be written.
     Destination(io::Error),
+    /// It takes so many bytes of memory, or more; nothing was written.
+    NeedsMemory { needed: u64, destination: W },
 }
 
-fn encode_error(error: CodecError) -> Error {
+fn codec_error(error: CodecError) -> Error {
     match error {
         CodecError::Io(error) => Error::Scratch(error),
         other => Error::Scratch(io::Error::other(other)),
     }
+}
+
+fn changed_in_memory() -> Error {
+    Error::Scratch(io::Error::other("the reference changed in memory"))
 }
 
 fn rehash(content: &dyn RandomAccess) -> io::Result<Sha256> {

@@ -179,6 +179,7 @@ fn report(
         stored_size,
         sent: 0,
         reference: ReferenceUse::None,
+        parts: None,
         why_whole: None,
         version_id,
     }

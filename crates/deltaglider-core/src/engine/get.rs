@@ -10,10 +10,12 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::bodies::{ContentStream, blocking, content_stream};
-use super::coding::Decoding;
+use super::coding::{CodecMemory, Decoding, ReadyReference};
 use super::head::{Candidate, candidates, logical_head, missing_field, not_found};
-use super::reference::{Loaded, Search};
+use super::plan;
+use super::reference::{FoundReference, Loaded, Search};
 use super::{Engine, LogicalHead, MAX_ROUNDS, ReferenceUse};
+use crate::codec::DeltaCodec;
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
 use crate::progress::{SharedProgress, Stage, silent};
@@ -81,7 +83,8 @@ struct Delta {
     at: Location,
     record: DeltaRecord,
     object: GetObject,
-    reference: super::reference::FoundReference,
+    codec: Arc<dyn DeltaCodec>,
+    reference: FoundReference,
     reference_sha256: Sha256,
 }
 
@@ -189,13 +192,17 @@ impl Engine {
 
     async fn open_delta(&self, at: &Location, object: GetObject) -> Result<Result<Delta, MissingReference>, Error> {
         let record = delta_record(at, &object.head)?;
-        if self.reader_codec(&record.codec).is_none() {
+        let Some(codec) = self.reader_codec(&record.codec).cloned() else {
             return Err(Error::UnsupportedCodec { at: at.clone(), codec: record.codec });
-        }
+        };
+        let form = codec.reference_form();
         let digest = record.reference_sha256.ok_or_else(|| missing_field(at, "ref-sha256"))?;
         let space = DeltaSpace::of_stored(at);
-        match self.search_reference(&space, digest, record.reference_key.as_deref(), Search::CacheFirst).await? {
-            Some(reference) => Ok(Ok(Delta { at: at.clone(), record, object, reference, reference_sha256: digest })),
+        let key = record.reference_key.as_deref();
+        match self.search_reference(&space, digest, key, &form, Search::CacheFirst).await? {
+            Some(reference) => {
+                Ok(Ok(Delta { at: at.clone(), record, object, codec, reference, reference_sha256: digest }))
+            }
             None => {
                 let error = Error::ReferenceMissing { at: at.clone(), reference: space.reference(), digest };
                 Ok(Err(MissingReference { e_tag: object.head.e_tag, error }))
@@ -208,71 +215,99 @@ impl Engine {
         &self,
         delta: Delta,
         size: u64,
-        destination: W,
+        mut destination: W,
         progress: &SharedProgress,
     ) -> Result<(W, ReferenceUse, u64), Error> {
-        let Delta { at, record, object, reference, reference_sha256 } = delta;
-        let codec = self
-            .reader_codec(&record.codec)
-            .ok_or_else(|| Error::UnsupportedCodec { at: at.clone(), codec: record.codec.clone() })?;
+        let Delta { at, record, object, codec, reference, reference_sha256 } = delta;
+        let wanted = Wanted { delta_at: &at, record: &record, codec: &codec, digest: reference_sha256 };
         let expected = record.content.sha256.ok_or_else(|| missing_field(&at, "file-sha256"))?;
-        let mut fetched = object.head.size;
-        let reference_size = reference.size();
         let limit = self.inner.limits.memory;
-        let memory = self.codec_memory(codec, reference_size, size).await.ok_or_else(|| Error::Memory {
-            at: at.clone(),
-            needed: codec.memory(reference_size, size, u64::MAX).unwrap_or(u64::MAX),
-            limit,
-        })?;
+        let too_much = |needed| Error::Memory { at: at.clone(), needed, limit };
+        let reference_size = reference.size();
+        let mut memory = self
+            .codec_memory(&codec, reference_size, size)
+            .await
+            .ok_or_else(|| too_much(codec.memory(reference_size, size, u64::MAX).unwrap_or(u64::MAX)))?;
+        let mut fetched = object.head.size;
+        let delta_size = fetched;
         // Both bodies come at the same time.
-        let (delta, loaded) =
-            futures::try_join!(self.spool_object(object), self.load_again(&at, reference, &record, reference_sha256))?;
-        let (reference, used) = loaded;
-        if used == ReferenceUse::Fetched {
-            fetched += reference.len() as u64;
-        }
+        let (delta, mut loaded) =
+            futures::try_join!(self.spool_object(object), self.load_again(&wanted, reference, &memory, &mut fetched))?;
         progress.advance(Stage::Download, fetched);
-        let decoded = self.decode(codec, &memory, reference, delta.0, size, destination).await;
-        let (destination, actual) = decoded.map_err(|error| match error {
-            Decoding::Damaged(source) => Error::Damaged { at: at.clone(), source },
-            Decoding::Destination(error) => Error::Destination(error),
-        })?;
-        if actual != expected {
-            return Err(Error::Integrity { at, expected, actual });
+        let delta = Arc::new(delta.0);
+        loop {
+            let needed = match loaded {
+                Ok(reference) => {
+                    match self.decode(&codec, &memory, reference, Arc::clone(&delta), size, destination).await {
+                        Ok((destination, actual)) if actual == expected => {
+                            progress.advance(Stage::Decode, size);
+                            let is_cached = fetched == delta_size;
+                            let used = if is_cached { ReferenceUse::Cached } else { ReferenceUse::Fetched };
+                            return Ok((destination, used, fetched));
+                        }
+                        Ok((_, actual)) => return Err(Error::Integrity { at, expected, actual }),
+                        Err(Decoding::Damaged(source)) => return Err(Error::Damaged { at, source }),
+                        Err(Decoding::Destination(error)) => return Err(Error::Destination(error)),
+                        Err(Decoding::NeedsMemory { needed, destination: unused }) => {
+                            destination = unused;
+                            needed
+                        }
+                    }
+                }
+                Err(needed) => needed,
+            };
+            let more = plan::more_memory(memory.bytes(), needed, limit).ok_or_else(|| too_much(needed))?;
+            // Given back before more is waited for: two who hold some would wait for each other.
+            drop(memory);
+            memory = self.take_memory(more).await;
+            let reference = self.search_again(&wanted, Search::CacheFirst).await?;
+            loaded = self.load_again(&wanted, reference, &memory, &mut fetched).await?;
         }
-        progress.advance(Stage::Decode, size);
-        Ok((destination, used, fetched))
     }
 
-    /// Loads a reference; where the cached one is damaged, fetches it.
+    /// Loads a reference; where the cached one is damaged, fetches it. `Err` in it: the bytes of memory that it takes, or more.
     async fn load_again(
         &self,
-        delta_at: &Location,
-        mut reference: super::reference::FoundReference,
-        record: &DeltaRecord,
-        digest: Sha256,
-    ) -> Result<(Bytes, ReferenceUse), Error> {
-        let space = DeltaSpace::of_stored(delta_at);
+        wanted: &Wanted<'_>,
+        mut reference: FoundReference,
+        memory: &CodecMemory,
+        fetched: &mut u64,
+    ) -> Result<Result<ReadyReference, u64>, Error> {
+        let at = DeltaSpace::of_stored(wanted.delta_at).reference();
         let mut rounds = Search::ROUNDS.into_iter().skip(1);
         loop {
-            match self.load_reference(reference, digest).await? {
-                Loaded::Proven(bytes, used) => return Ok((bytes, used)),
+            *fetched += reference.to_fetch();
+            match self.load_reference(reference, wanted.digest, wanted.codec, memory).await? {
+                Loaded::Ready(ready, _) => return Ok(Ok(ready)),
+                Loaded::NeedsMemory(needed) => return Ok(Err(needed)),
                 Loaded::DamagedInStore(actual) => {
-                    return Err(Error::Integrity { at: space.reference(), expected: digest, actual });
+                    return Err(Error::Integrity { at, expected: wanted.digest, actual });
                 }
                 Loaded::DamagedInCache => {}
             }
             let Some(search) = rounds.next() else {
-                return Err(Error::Contended { at: space.reference(), rounds: Search::ROUNDS.len() as u32 });
+                return Err(Error::Contended { at, rounds: Search::ROUNDS.len() as u32 });
             };
-            let found = self.search_reference(&space, digest, record.reference_key.as_deref(), search).await?;
-            reference = found.ok_or_else(|| Error::ReferenceMissing {
-                at: delta_at.clone(),
-                reference: space.reference(),
-                digest,
-            })?;
+            reference = self.search_again(wanted, search).await?;
         }
     }
+
+    async fn search_again(&self, wanted: &Wanted<'_>, search: Search) -> Result<FoundReference, Error> {
+        let Wanted { delta_at, record, codec, digest } = *wanted;
+        let space = DeltaSpace::of_stored(delta_at);
+        let form = codec.reference_form();
+        let found = self.search_reference(&space, digest, record.reference_key.as_deref(), &form, search).await?;
+        found.ok_or_else(|| Error::ReferenceMissing { at: delta_at.clone(), reference: space.reference(), digest })
+    }
+}
+
+/// Which reference is needed, by which delta, and by which codec.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    delta_at: &'a Location,
+    record: &'a DeltaRecord,
+    codec: &'a Arc<dyn DeltaCodec>,
+    digest: Sha256,
 }
 
 /// A delta that stands without its reference.

@@ -88,15 +88,39 @@ pub fn form(policy: &Policy, facts: PutFacts<'_>) -> Form {
 }
 
 /// Whether an object may become the reference of its space: small enough to be moved, and to be used as one later in the memory
-/// that a codec run then needs.
+/// that a run of one of the codecs then needs.
 #[must_use]
-pub fn may_be_reference(size: u64, codec_memory: Option<u64>) -> bool {
-    size <= MAX_REFERENCE_BYTES && codec_memory.is_some()
+pub fn may_be_reference(size: u64, mut codec_memory: impl Iterator<Item = Option<u64>>) -> bool {
+    size <= MAX_REFERENCE_BYTES && codec_memory.any(|memory| memory.is_some())
+}
+
+/// Whether a form of this size may be used to make another one: where it takes much of the memory, the reference itself is fetched,
+/// which takes less.
+#[must_use]
+pub fn may_be_restored(form_size: u64, limit: u64) -> bool {
+    form_size <= limit / 4
+}
+
+/// How much memory to take for another attempt of a codec that was allowed `had` bytes and said it needs `needed` or more; `None`
+/// where that is out of the question.
+#[must_use]
+pub fn more_memory(had: u64, needed: u64, limit: u64) -> Option<u64> {
+    // A need may be known in part only: doubled, there are few attempts.
+    (had < limit && needed <= limit).then(|| needed.max(had.saturating_mul(2)).min(limit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_grows_up_to_the_limit() {
+        assert_eq!(more_memory(10, 11, 100), Some(20));
+        assert_eq!(more_memory(10, 50, 100), Some(50));
+        assert_eq!(more_memory(60, 61, 100), Some(100));
+        assert_eq!(more_memory(100, 100, 100), None);
+        assert_eq!(more_memory(10, 101, 100), None);
+    }
 
     #[test]
     fn the_form_follows_from_name_and_size() {
@@ -114,8 +138,9 @@ mod tests {
 
     #[test]
     fn a_reference_must_fit() {
-        assert!(may_be_reference(100, Some(10)));
-        assert!(!may_be_reference(100, None));
-        assert!(!may_be_reference(MAX_REFERENCE_BYTES + 1, Some(0)));
+        assert!(may_be_reference(100, [Some(10)].into_iter()));
+        assert!(may_be_reference(100, [None, Some(10)].into_iter()));
+        assert!(!may_be_reference(100, [None, None].into_iter()));
+        assert!(!may_be_reference(MAX_REFERENCE_BYTES + 1, [Some(0)].into_iter()));
     }
 }

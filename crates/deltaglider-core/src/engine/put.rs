@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::bodies::{blocking, content_body};
-use super::coding::Encoded;
+use super::coding::{CodecMemory, Encoded, ReadyReference};
 use super::plan::{self, Form, PutFacts, WhyWhole};
-use super::reference::{Loaded, ReferenceState, Search, StoredReference, note_kept};
+use super::reference::{Keep, Loaded, ReferenceState, Search, StoredReference, note_kept};
 use super::source::{Opened, Prepared, Source};
 use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
-use crate::cache::CacheKey;
+use crate::cache::{CacheKey, Form as CacheForm};
+use crate::codec::{DeltaCodec, DeltaParts, ReferenceSize};
 use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::location::MAX_KEY_BYTES;
@@ -70,6 +71,8 @@ pub struct PutReport {
     pub sent: u64,
     /// Where the reference came from.
     pub reference: ReferenceUse,
+    /// What its delta is made of, where it is one.
+    pub parts: Option<DeltaParts>,
     /// Why it was stored whole, where it was.
     pub why_whole: Option<WhyWhole>,
     /// Version of the stored object, where the bucket keeps versions.
@@ -86,6 +89,8 @@ pub struct Estimate {
     pub stored_size: u64,
     /// Whether it would become the reference of its space, which is stored besides.
     pub becomes_reference: bool,
+    /// What its delta would be made of, where it would be one.
+    pub parts: Option<DeltaParts>,
     /// Why it would be stored whole, where it would.
     pub why_whole: Option<WhyWhole>,
 }
@@ -101,8 +106,10 @@ struct Put<'a> {
 
 /// A delta made against a reference, with the reference in hand.
 struct Made {
+    codec: Arc<dyn DeltaCodec>,
     delta: Arc<Scratch>,
-    reference: Bytes,
+    parts: DeltaParts,
+    reference: ReadyReference,
     used: ReferenceUse,
 }
 
@@ -112,6 +119,8 @@ enum Making {
     /// The reference is no longer there, or another one is.
     Moved,
     Whole(WhyWhole),
+    /// It takes so many bytes of memory, or more.
+    NeedsMemory(u64),
 }
 
 impl Engine {
@@ -148,7 +157,8 @@ impl Engine {
         ensure_key(at)?;
         let opened = self.open_source(source, &request.progress).await?;
         let size = opened.size();
-        let whole = |why| Estimate { size, stored_size: size, becomes_reference: false, why_whole: Some(why) };
+        let whole =
+            |why| Estimate { size, stored_size: size, becomes_reference: false, parts: None, why_whole: Some(why) };
         match self.form(at, size, request) {
             Form::Whole(why) | Form::WholeInsteadOfDelta(why) => return Ok(whole(why)),
             Form::Delta => {}
@@ -165,12 +175,13 @@ impl Engine {
                 ReferenceState::Absent => put.as_reference(&space, ETag::new("")),
                 ReferenceState::Present(reference) => reference.clone(),
             };
-            match self.make_delta(&put, &reference).await? {
+            match self.make_delta(&put, &reference, false).await? {
                 Making::Made(made) => {
-                    let stored_size = made.delta.size();
-                    return Ok(Estimate { size, stored_size, becomes_reference, why_whole: None });
+                    let (stored_size, parts) = (made.delta.size(), Some(made.parts));
+                    return Ok(Estimate { size, stored_size, becomes_reference, parts, why_whole: None });
                 }
                 Making::Whole(why) => return Ok(whole(why)),
+                Making::NeedsMemory(_) => return Ok(whole(WhyWhole::Memory)),
                 Making::Moved => state = self.reference_state(&space).await?,
             }
         }
@@ -216,27 +227,22 @@ impl Engine {
                     Becoming::TooLarge => return self.put_whole_instead(put, WhyWhole::Memory).await,
                 },
             };
-            let made = match self.make_delta(&put, &reference).await? {
+            let made = match self.make_delta(&put, &reference, created).await? {
                 Making::Made(made) => made,
                 Making::Whole(why) => return self.put_whole_instead(put, why).await,
+                Making::NeedsMemory(_) => return self.put_whole_instead(put, WhyWhole::Memory).await,
                 Making::Moved => {
                     state = self.reference_state(&space).await?;
                     continue;
                 }
             };
-            let Some(receipt) = self.store_delta(&mut put, &reference, &made.delta).await? else {
+            let Some(receipt) = self.store_delta(&mut put, &reference, &made).await? else {
                 return self.put_whole_instead(put, WhyWhole::ForeignDelta).await;
             };
-            match self.confirm(&mut put, &reference, &made.reference).await? {
+            match self.confirm(&mut put, &reference, &made).await? {
                 None => {
                     let used = if created { ReferenceUse::Created } else { made.used };
-                    return Ok(put.delta_report(
-                        &reference,
-                        &made.delta,
-                        used,
-                        receipt,
-                        self.writer_codec().id().as_str(),
-                    ));
+                    return Ok(put.delta_report(&reference, &made, used, receipt));
                 }
                 Some(other) => state = other,
             }
@@ -260,11 +266,10 @@ impl Engine {
             self.inner.store.delete_one(&put.space.reference(), Some(receipt.e_tag)).await?;
             return Err(changed);
         }
-        self.keep_source(&put.prepared).await;
         Ok(Becoming::Reference(put.as_reference(&put.space, receipt.e_tag)))
     }
 
-    /// Keeps in the cache what has become a reference.
+    /// Keeps in the cache what has become a reference, as it is stored.
     async fn keep_source(&self, prepared: &Prepared) {
         let entry = CacheKey::stored(prepared.digest.sha256);
         let kept = match prepared.proven() {
@@ -276,19 +281,53 @@ impl Engine {
 
     /// Whether an object of this size may become a reference, and be used as one later.
     fn may_be_reference(&self, size: u64) -> bool {
-        plan::may_be_reference(size, self.writer_codec().memory(size, size, self.inner.limits.memory))
+        let limit = self.inner.limits.memory;
+        let needs = |codec: &Arc<dyn DeltaCodec>| codec.memory(ReferenceSize::Stored(size), size, limit);
+        plan::may_be_reference(size, self.writers().iter().map(needs))
     }
 
-    async fn make_delta(&self, put: &Put<'_>, reference: &StoredReference) -> Result<Making, Error> {
+    /// Makes a delta by the first codec that can within the memory that is allowed. The content is kept as the reference where it
+    /// was `created` as that.
+    async fn make_delta(&self, put: &Put<'_>, reference: &StoredReference, created: bool) -> Result<Making, Error> {
+        let limit = self.inner.limits.memory;
+        let mut needed = u64::MAX;
+        for codec in self.writers() {
+            let size = ReferenceSize::Stored(reference.size);
+            let mut memory = self.codec_memory(codec, size, put.prepared.digest.size).await;
+            while let Some(allowed) = memory.take() {
+                match self.make_delta_by(codec, &allowed, put, reference, created).await? {
+                    Making::NeedsMemory(more) => needed = more,
+                    making => return Ok(making),
+                }
+                let had = allowed.bytes();
+                // Given back before more is waited for: two who hold some would wait for each other.
+                drop(allowed);
+                if let Some(more) = plan::more_memory(had, needed, limit) {
+                    memory = Some(self.take_memory(more).await);
+                }
+            }
+        }
+        Ok(Making::NeedsMemory(needed))
+    }
+
+    async fn make_delta_by(
+        &self,
+        codec: &Arc<dyn DeltaCodec>,
+        memory: &CodecMemory,
+        put: &Put<'_>,
+        reference: &StoredReference,
+        created: bool,
+    ) -> Result<Making, Error> {
         let digest = put.prepared.digest;
-        let Some(memory) = self.codec_memory(self.writer_codec(), reference.size, digest.size).await else {
-            return Ok(Making::Whole(WhyWhole::Memory));
-        };
-        let (bytes, used) = if reference.sha256 == digest.sha256 {
-            (put.content_bytes().await?, ReferenceUse::None)
+        let (ready, used) = if reference.sha256 == digest.sha256 {
+            match self.own_reference(codec, memory, put, created).await? {
+                Ok(ready) => (ready, ReferenceUse::None),
+                Err(needed) => return Ok(Making::NeedsMemory(needed)),
+            }
         } else {
-            match self.reference_bytes(reference).await? {
-                Loading::Loaded(bytes, used) => (bytes, used),
+            match self.ready_reference(reference, codec, memory).await? {
+                Loading::Loaded(ready, used) => (ready, used),
+                Loading::NeedsMemory(needed) => return Ok(Making::NeedsMemory(needed)),
                 Loading::Moved => return Ok(Making::Moved),
                 Loading::Damaged => {
                     tracing::warn!(at = %reference.at, "the reference is damaged; the object is stored whole");
@@ -296,28 +335,63 @@ impl Engine {
                 }
             }
         };
+        // Now that it is known how long the reference is in the codec's form.
+        let size = ReferenceSize::Prepared(ready.bytes.len() as u64);
+        match codec.memory(size, digest.size, self.inner.limits.memory) {
+            Some(needed) if needed <= memory.bytes() => {}
+            needed => return Ok(Making::NeedsMemory(needed.unwrap_or(u64::MAX))),
+        }
         let ratio = put.request.max_ratio.unwrap_or(self.inner.policy.max_ratio);
         // An object that is its own reference is read like any other, whatever the ratio.
         let ratio = if reference.sha256 == digest.sha256 { 1.0 } else { ratio };
         let max_size = (ratio * digest.size as f64) as u64;
         let target = (Arc::clone(put.prepared.content()), digest);
         let progress = Arc::clone(&put.request.progress);
-        match self.encode(&memory, (bytes.clone(), reference.sha256), target, max_size, progress).await? {
-            Encoded::Delta(delta) => Ok(Making::Made(Made { delta: Arc::new(delta), reference: bytes, used })),
+        match self.encode(codec, memory, ready.clone(), target, max_size, progress).await? {
+            Encoded::Delta(delta, parts) => {
+                let (codec, delta) = (Arc::clone(codec), Arc::new(delta));
+                Ok(Making::Made(Made { codec, delta, parts, reference: ready, used }))
+            }
             Encoded::TooLarge => Ok(Making::Whole(WhyWhole::Ratio)),
+            Encoded::NeedsMemory(needed) => Ok(Making::NeedsMemory(needed)),
         }
     }
 
+    /// The content itself as its reference, kept in the cache where it was `created` as that; or the memory that this takes.
+    async fn own_reference(
+        &self,
+        codec: &Arc<dyn DeltaCodec>,
+        memory: &CodecMemory,
+        put: &Put<'_>,
+        created: bool,
+    ) -> Result<Result<ReadyReference, u64>, Error> {
+        let sha256 = put.prepared.digest.sha256;
+        if codec.reference_form() == CacheForm::STORED {
+            if created {
+                self.keep_source(&put.prepared).await;
+            }
+            return Ok(Ok(ReadyReference { bytes: put.content_bytes().await?, sha256 }));
+        }
+        let keep = if created { Keep::Either } else { Keep::Nothing };
+        self.make_ready(codec, memory, put.content_bytes().await?, sha256, keep).await
+    }
+
     /// The reference in memory, proven: from the cache or from the store, tried again where the cache was damaged.
-    async fn reference_bytes(&self, reference: &StoredReference) -> Result<Loading, Error> {
+    async fn ready_reference(
+        &self,
+        reference: &StoredReference,
+        codec: &Arc<dyn DeltaCodec>,
+        memory: &CodecMemory,
+    ) -> Result<Loading, Error> {
         for search in Search::ROUNDS {
-            let found = match self.find_reference(reference, search).await {
+            let found = match self.find_reference(reference, &codec.reference_form(), search).await {
                 Ok(found) => found,
                 Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
                 Err(error) => return Err(error),
             };
-            match self.load_reference(found, reference.sha256).await? {
-                Loaded::Proven(bytes, used) => return Ok(Loading::Loaded(bytes, used)),
+            match self.load_reference(found, reference.sha256, codec, memory).await? {
+                Loaded::Ready(ready, used) => return Ok(Loading::Loaded(ready, used)),
+                Loaded::NeedsMemory(needed) => return Ok(Loading::NeedsMemory(needed)),
                 Loaded::DamagedInStore(_) => return Ok(Loading::Damaged),
                 Loaded::DamagedInCache => {}
             }
@@ -330,11 +404,12 @@ impl Engine {
         &self,
         put: &mut Put<'_>,
         reference: &StoredReference,
-        delta: &Arc<Scratch>,
+        made: &Made,
     ) -> Result<Option<PutReceipt>, Error> {
         let Some(at) = delta_form(put.at) else { return Ok(None) };
+        let delta = &made.delta;
         let facts = DeltaFacts {
-            codec: self.writer_codec().id(),
+            codec: made.codec.id(),
             reference: &reference.at,
             reference_sha256: reference.sha256,
             size: delta.size(),
@@ -375,21 +450,16 @@ impl Engine {
         &self,
         put: &mut Put<'_>,
         reference: &StoredReference,
-        bytes: &Bytes,
+        made: &Made,
     ) -> Result<Option<ReferenceState>, Error> {
         for _ in 0..MAX_ROUNDS {
             match self.reference_state(&put.space).await? {
                 ReferenceState::Present(now) if now.sha256 == reference.sha256 => return Ok(None),
                 ReferenceState::Absent => {
                     // Somebody removed it, seeing no delta that needs it. We hold it.
-                    let body = PutBody::Bytes(bytes.clone());
-                    let digest = blocking({
-                        let bytes = bytes.clone();
-                        move || crate::ContentDigest::of(&bytes)
-                    })
-                    .await;
+                    let (stored, digest) = self.restore(&made.codec, &made.reference).await?;
                     put.sent += digest.size;
-                    let placement = &put.request.placement;
+                    let (body, placement) = (PutBody::Bytes(stored), &put.request.placement);
                     if self.create_reference(&put.space, put.at, &digest, body, placement).await?.is_some() {
                         return Ok(None);
                     }
@@ -458,7 +528,8 @@ enum Becoming {
 
 /// What came of loading a reference.
 enum Loading {
-    Loaded(Bytes, ReferenceUse),
+    Loaded(ReadyReference, ReferenceUse),
+    NeedsMemory(u64),
     Moved,
     Damaged,
 }
@@ -490,18 +561,19 @@ impl<'a> Put<'a> {
     fn delta_report(
         &self,
         reference: &StoredReference,
-        delta: &Scratch,
+        made: &Made,
         used: ReferenceUse,
         receipt: PutReceipt,
-        codec: &str,
     ) -> PutReport {
+        let size = made.delta.size();
         let stored = StoredForm::Delta {
             at: delta_form(self.at).unwrap_or_else(|| self.at.clone()),
-            size: delta.size(),
-            codec: codec.to_owned(),
+            size,
+            codec: made.codec.id().as_str().to_owned(),
             reference: Some(reference.sha256),
         };
-        PutReport { stored_size: delta.size(), reference: used, ..self.report(stored, receipt) }
+        let parts = Some(made.parts);
+        PutReport { stored_size: size, reference: used, parts, ..self.report(stored, receipt) }
     }
 
     fn whole_report(&self, at: Location, why: WhyWhole, receipt: PutReceipt) -> PutReport {
@@ -519,6 +591,7 @@ impl<'a> Put<'a> {
             stored_size: digest.size,
             sent: self.sent,
             reference: ReferenceUse::None,
+            parts: None,
             why_whole: None,
             version_id: receipt.version_id,
         }

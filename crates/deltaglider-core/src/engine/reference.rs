@@ -7,8 +7,11 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt};
 
 use super::bodies::{Spool, blocking};
+use super::coding::{CodecMemory, ReadyReference};
+use super::plan;
 use super::{Engine, ReferenceUse};
-use crate::cache::{CacheError, CacheKey, Claim, Lookup};
+use crate::cache::{CacheError, CacheKey, Claim, Form, Lookup};
+use crate::codec::{CodecError, DeltaCodec, ReferenceSize};
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
 use crate::record::{Record, reference_metadata};
@@ -56,27 +59,59 @@ impl Search {
 /// A reference found, not yet in memory.
 #[derive(Debug)]
 pub(super) enum FoundReference {
-    /// In the cache.
-    Cached(Arc<dyn RandomAccess>),
+    /// In the cache, in the codec's form.
+    Ready(Arc<dyn RandomAccess>),
+    /// In the cache in another form, with the duty to prepare it.
+    Cached { content: Arc<dyn RandomAccess>, form: Form, claim: Claim },
     /// In the store, its body under way, with the duty to fetch it.
     Remote { object: Box<GetObject>, claim: Claim },
+}
+
+/// What the cache has of a reference.
+enum InCache {
+    Found(FoundReference),
+    Nothing(Claim),
+}
+
+/// Which form of a reference to keep in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// The codec's; where it cannot be made, or is too large for the cache, the stored one.
+    Either,
+    /// The codec's alone: another one is there.
+    Prepared,
+    /// None.
+    Nothing,
 }
 
 /// What came of loading a reference.
 #[derive(Debug)]
 pub(super) enum Loaded {
-    /// It is in memory, and has its digest.
-    Proven(Bytes, ReferenceUse),
+    /// It is in memory in the codec's form, and has its digest.
+    Ready(ReadyReference, ReferenceUse),
     /// The cached entry cannot be read; it was dropped.
     DamagedInCache,
     /// The store holds something else than the record says.
     DamagedInStore(Sha256),
+    /// Preparing it takes so many bytes of memory, or more.
+    NeedsMemory(u64),
 }
 
 impl FoundReference {
-    pub(super) fn size(&self) -> u64 {
+    /// How long it is, or at most.
+    pub(super) fn size(&self) -> ReferenceSize {
         match self {
-            Self::Cached(content) => content.size(),
+            Self::Ready(content) => ReferenceSize::Prepared(content.size()),
+            // No form is shorter than what it is made of.
+            Self::Cached { content, .. } => ReferenceSize::Stored(content.size()),
+            Self::Remote { object, .. } => ReferenceSize::Stored(object.head.size),
+        }
+    }
+
+    /// Bytes that have to be fetched.
+    pub(super) fn to_fetch(&self) -> u64 {
+        match self {
+            Self::Ready(_) | Self::Cached { .. } => 0,
             Self::Remote { object, .. } => object.head.size,
         }
     }
@@ -124,11 +159,12 @@ impl Engine {
     pub(super) async fn find_reference(
         &self,
         wanted: &StoredReference,
+        form: &Form,
         search: Search,
     ) -> Result<FoundReference, Error> {
-        let claim = match self.look_up(wanted.sha256, search).await? {
-            Lookup::Hit(content) => return Ok(FoundReference::Cached(content)),
-            Lookup::Miss(claim) => claim,
+        let claim = match self.look_up(wanted.sha256, form, search).await? {
+            InCache::Found(found) => return Ok(found),
+            InCache::Nothing(claim) => claim,
         };
         let options = GetOptions { if_match: Some(wanted.e_tag.clone()), range: None };
         let object = self.inner.store.get(&wanted.at, options).await?;
@@ -141,11 +177,12 @@ impl Engine {
         space: &DeltaSpace,
         digest: Sha256,
         recorded_key: Option<&str>,
+        form: &Form,
         search: Search,
     ) -> Result<Option<FoundReference>, Error> {
-        let claim = match self.look_up(digest, search).await? {
-            Lookup::Hit(content) => return Ok(Some(FoundReference::Cached(content))),
-            Lookup::Miss(claim) => claim,
+        let claim = match self.look_up(digest, form, search).await? {
+            InCache::Found(found) => return Ok(Some(found)),
+            InCache::Nothing(claim) => claim,
         };
         let own = space.reference();
         let recorded = recorded_key.filter(|key| *key != own.key()).map(|key| own.with_key(key));
@@ -162,19 +199,41 @@ impl Engine {
         Ok(None)
     }
 
-    /// Reads a reference into memory, proves it, and keeps it in the cache.
-    pub(super) async fn load_reference(&self, reference: FoundReference, digest: Sha256) -> Result<Loaded, Error> {
+    /// Reads a reference into memory, proves it, puts it into the codec's form, and keeps it in the cache.
+    pub(super) async fn load_reference(
+        &self,
+        reference: FoundReference,
+        digest: Sha256,
+        codec: &Arc<dyn DeltaCodec>,
+        memory: &CodecMemory,
+    ) -> Result<Loaded, Error> {
         match reference {
-            FoundReference::Cached(content) => {
-                let bytes = blocking(move || read_all(&*content)).await;
-                match bytes {
-                    Ok(bytes) => Ok(Loaded::Proven(bytes, ReferenceUse::Cached)),
-                    Err(error) => {
-                        tracing::debug!(%error, %digest, "a cached reference cannot be read");
-                        let _ = self.inner.cache.evict(&CacheKey::stored(digest)).await;
-                        Ok(Loaded::DamagedInCache)
-                    }
+            FoundReference::Ready(content) => {
+                let Some(bytes) = self.read_cached(content, digest, codec.reference_form()).await else {
+                    return Ok(Loaded::DamagedInCache);
+                };
+                Ok(Loaded::Ready(ReadyReference { bytes, sha256: digest }, ReferenceUse::Cached))
+            }
+            FoundReference::Cached { content, form, claim } => {
+                // It lies in memory beside what is made of it.
+                let needed = content.size().saturating_mul(2);
+                if form != Form::STORED && needed > memory.bytes() {
+                    return Ok(Loaded::NeedsMemory(needed));
                 }
+                let Some(bytes) = self.read_cached(content, digest, form.clone()).await else {
+                    return Ok(Loaded::DamagedInCache);
+                };
+                let made_by = self.inner.codecs.iter().find(|codec| codec.reference_form() == form);
+                let bytes = match made_by {
+                    Some(other) => self.restore(other, &ReadyReference { bytes, sha256: digest }).await?.0,
+                    None => bytes,
+                };
+                let loaded = self.make_ready(codec, memory, bytes, digest, Keep::Prepared).await?;
+                drop(claim);
+                Ok(match loaded {
+                    Ok(ready) => Loaded::Ready(ready, ReferenceUse::Cached),
+                    Err(needed) => Loaded::NeedsMemory(needed),
+                })
             }
             FoundReference::Remote { object, claim } => {
                 let mut object = *object;
@@ -191,18 +250,89 @@ impl Engine {
                     Some(bytes) => bytes,
                     None => blocking(move || read_all(&scratch)).await.map_err(Error::Scratch)?,
                 };
-                self.keep_reference(Proven::hashed(Arc::new(bytes.clone()), digest)).await;
+                let loaded = self.make_ready(codec, memory, bytes, digest, Keep::Either).await?;
                 drop(claim);
-                Ok(Loaded::Proven(bytes, ReferenceUse::Fetched))
+                Ok(match loaded {
+                    Ok(ready) => Loaded::Ready(ready, ReferenceUse::Fetched),
+                    Err(needed) => Loaded::NeedsMemory(needed),
+                })
             }
         }
     }
 
-    /// Keeps a proven reference in the cache.
-    async fn keep_reference(&self, content: Proven) {
-        let entry = CacheKey::stored(content.sha256());
+    /// Reads what the cache holds; drops it where it cannot be read.
+    async fn read_cached(&self, content: Arc<dyn RandomAccess>, digest: Sha256, form: Form) -> Option<Bytes> {
+        match blocking(move || read_all(&*content)).await {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                tracing::debug!(%error, %digest, "a cached reference cannot be read");
+                let _ = self.inner.cache.evict(&CacheKey { digest, form }).await;
+                None
+            }
+        }
+    }
+
+    /// Puts a reference into a codec's form and keeps it in the cache; or says how much memory it takes to make that.
+    pub(super) async fn make_ready(
+        &self,
+        codec: &Arc<dyn DeltaCodec>,
+        memory: &CodecMemory,
+        stored: Bytes,
+        digest: Sha256,
+        keep: Keep,
+    ) -> Result<Result<ReadyReference, u64>, Error> {
+        let form = codec.reference_form();
+        let prepared = self.prepare(codec, memory, stored.clone(), digest).await;
+        let keeping = match &prepared {
+            Ok(_) if keep == Keep::Nothing => None,
+            Ok(ready) if form == Form::STORED => Some(Proven::hashed(Arc::new(ready.bytes.clone()), digest)),
+            Ok(ready) => {
+                let bytes = ready.bytes.clone();
+                Some(blocking(move || Proven::of(bytes)).await)
+            }
+            Err(_) => None,
+        };
+        let kept = match keeping {
+            Some(content) => self.keep(CacheKey { digest, form: form.clone() }, content).await,
+            None => false,
+        };
+        if !kept && keep == Keep::Either && form != Form::STORED {
+            self.keep(CacheKey::stored(digest), Proven::hashed(Arc::new(stored), digest)).await;
+        }
+        match prepared {
+            Ok(ready) => Ok(Ok(ready)),
+            Err(CodecError::Memory { needed, .. }) => Ok(Err(needed)),
+            Err(CodecError::Io(error)) => Err(Error::Scratch(error)),
+            Err(other) => Err(Error::Scratch(std::io::Error::other(other))),
+        }
+    }
+
+    /// Keeps a proven content in the cache; says whether it is of a size that the cache takes.
+    async fn keep(&self, entry: CacheKey, content: Proven) -> bool {
         let kept = self.inner.cache.insert_proven(&entry, content).await;
+        let fits = !matches!(kept, Err(CacheError::TooLarge { .. }));
         note_kept(&entry, kept.map(drop));
+        fits
+    }
+
+    /// Removes a reference from the cache, in every form in which a codec keeps it; says whether there was anything.
+    pub async fn evict_reference(&self, digest: Sha256) -> Result<bool, CacheError> {
+        let mut evicted = false;
+        for form in self.kept_forms() {
+            evicted |= self.inner.cache.evict(&CacheKey { digest, form }).await?;
+        }
+        Ok(evicted)
+    }
+
+    /// The forms in which references are kept, the stored one first.
+    fn kept_forms(&self) -> Vec<Form> {
+        let mut forms = vec![Form::STORED];
+        for form in self.inner.codecs.iter().map(|codec| codec.reference_form()) {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        forms
     }
 
     /// Reads an object's body to temporary space and hashes it.
@@ -250,16 +380,33 @@ impl Engine {
         }
     }
 
-    async fn look_up(&self, digest: Sha256, search: Search) -> Result<Lookup, Error> {
+    /// Looks for a reference in a form, then for the same in another one.
+    async fn look_up(&self, digest: Sha256, form: &Form, search: Search) -> Result<InCache, Error> {
         if search == Search::StoreAlone {
-            return Ok(Lookup::Miss(Claim::unshared()));
+            return Ok(InCache::Nothing(Claim::unshared()));
         }
-        match self.inner.cache.lookup(&CacheKey::stored(digest)).await {
-            Ok(lookup) => Ok(lookup),
-            Err(error) if error.is_configuration() => Err(error.into()),
+        let entry = CacheKey { digest, form: form.clone() };
+        let looked_up = async {
+            let claim = match self.inner.cache.lookup(&entry).await? {
+                Lookup::Hit(content) => return Ok(InCache::Found(FoundReference::Ready(content))),
+                Lookup::Miss(claim) => claim,
+            };
+            for form in self.kept_forms().into_iter().filter(|form| *form != entry.form) {
+                let other = CacheKey { digest, form };
+                let Some(content) = self.inner.cache.peek(&other).await? else { continue };
+                let form = other.form;
+                if form == Form::STORED || plan::may_be_restored(content.size(), self.inner.limits.memory) {
+                    return Ok(InCache::Found(FoundReference::Cached { content, form, claim }));
+                }
+            }
+            Ok(InCache::Nothing(claim))
+        };
+        match looked_up.await {
+            Ok(found) => Ok(found),
+            Err(error) if CacheError::is_configuration(&error) => Err(error.into()),
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, %digest, "the cache was gone around");
-                Ok(Lookup::Miss(Claim::unshared()))
+                Ok(InCache::Nothing(Claim::unshared()))
             }
         }
     }

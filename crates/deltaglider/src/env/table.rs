@@ -3,8 +3,8 @@
 use super::{
     AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, CACHE_BACKEND, CACHE_DIR, CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEY_FILE,
     CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID, CACHE_KEY_REFRESH_SECS, CACHE_MAX_SIZE_MB,
-    CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, DELTA_EXTENSIONS, DELTA_JOBS, JOBS, JSON, LOG, LOG_LEVEL,
-    MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
+    CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, CODEC, DELTA_EXTENSIONS, DELTA_JOBS, EFFORT, JOBS, JSON,
+    LOG, LOG_LEVEL, MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
 };
 
 /// A variable of the environment.
@@ -99,6 +99,12 @@ pub const VARIABLES: &[Variable] = &[
         "all that may: archives, images, dumps",
     ),
     library(NO_DELTA, "`1` writes no deltas; they are read in any case.", "0"),
+    library(
+        CODEC,
+        "What deltas are written by: `dgd1`, which looks into archives, or `zstd`, which takes every object as it stands. All are read in any case.",
+        "dgd1",
+    ),
+    library(EFFORT, "CPU spent to save bytes: `fast`, `default` or `max`.", "default"),
     library(MEMORY, "Memory for contents and codecs, such as `512MiB`; what does not fit is stored whole.", "1GiB"),
     library(JOBS, "Transfers at a time, from 1.", "8"),
     library(DELTA_JOBS, "Codec runs at a time, from 1.", "the number of processors"),

@@ -1,5 +1,6 @@
 //! PutObject.
 
+use deltaglider_core::codec::DeltaParts;
 use deltaglider_core::engine::plan::WhyWhole;
 use deltaglider_core::engine::{PutReport, PutRequest, ReferenceUse, StoredForm};
 use deltaglider_core::progress::SharedProgress;
@@ -183,6 +184,8 @@ pub struct PutObjectOutput {
     pub ratio: f64,
     /// Where the reference came from; [`ReferenceUse::Cached`] is a hit.
     pub reference: ReferenceUse,
+    /// What its delta is made of, where it is one.
+    pub parts: Option<DeltaParts>,
     /// Why it was stored whole, where it was.
     pub why_whole: Option<WhyWhole>,
     /// Version of the stored object, where the bucket keeps versions.
@@ -202,6 +205,7 @@ impl From<PutReport> for PutObjectOutput {
             sent: report.sent,
             stored: report.stored,
             reference: report.reference,
+            parts: report.parts,
             why_whole: report.why_whole,
             version_id: report.version_id,
         }
