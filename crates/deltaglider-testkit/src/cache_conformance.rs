@@ -47,6 +47,7 @@ macro_rules! reference_cache_conformance {
     ($name:ident, $harness:expr) => {
         $crate::reference_cache_conformance!(@tests $name, $harness,
             keeps_until_evicted, keeps_until_pruned, keeps_until_cleared, keeps_until_outlived, keeps_forms_apart,
+            a_peek_waits_for_nobody,
             handed_out_stays_readable, keeps_ciphertext_alone, damage_is_dropped_and_a_miss,
             a_clear_is_not_undone_by_an_insert_under_way, one_fetches_and_the_others_wait,
             a_dropped_claim_passes_on, waiting_is_bounded_without_progress, nobody_waits_for_what_is_not_kept,
@@ -191,6 +192,21 @@ pub async fn keeps_forms_apart(harness: &dyn CacheHarness) {
     insert(&*cache, &entry, &bytes).await;
     assert_eq!(read(&*cache, &prepared).await.as_deref(), Some(&b"another content"[..]));
     assert_eq!(read(&*cache, &entry).await.as_deref(), Some(&*bytes));
+}
+
+/// A peek finds what is there, and neither waits for a fetch nor begins one; what it finds is a hit, and nothing else is counted.
+pub async fn a_peek_waits_for_nobody(harness: &dyn CacheHarness) {
+    let cache = harness.open(CacheSetup::default()).await;
+    let (entry, bytes) = content(1, 100_000);
+    assert!(cache.peek(&entry).await.expect("peeked").is_none());
+    let claim = claim(&*cache, &entry).await;
+    assert!(cache.peek(&entry).await.expect("peeked").is_none());
+    assert_eq!((cache.stats().hits, cache.stats().misses), (0, 1));
+    insert(&*cache, &entry, &bytes).await;
+    let found = cache.peek(&entry).await.expect("peeked").expect("it is there");
+    assert_eq!(read_all(found).await.expect("read"), bytes);
+    drop(claim);
+    assert_eq!((cache.stats().hits, cache.stats().misses), (1, 1));
 }
 
 /// What a lookup handed out stays readable after `evict`, `prune` and `clear`.

@@ -11,10 +11,11 @@ use deltaglider_core::cache::{
 };
 use deltaglider_core::keys::KeyId;
 
-/// A map in memory that counts hits and misses. It may be told to fail each call.
+/// A map in memory that counts hits and misses. It may be told to fail each call, and to refuse what is large.
 #[derive(Debug, Default)]
 pub struct MapCache {
     state: Mutex<State>,
+    limit: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +26,12 @@ struct State {
 }
 
 impl MapCache {
+    /// One that takes no entry of more bytes.
+    #[must_use]
+    pub fn of(limit: u64) -> Self {
+        Self { limit: Some(limit), ..Self::default() }
+    }
+
     /// Makes every call fail from now on.
     pub fn break_down(&self) {
         self.lock().broken = true;
@@ -68,7 +75,11 @@ impl ReferenceCache for MapCache {
         entry: &CacheKey,
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError> {
-        let bytes = Bytes::from(content.read_vec(0, content.size() as usize)?);
+        let size = content.size();
+        if let Some(limit) = self.limit.filter(|limit| size > *limit) {
+            return Err(CacheError::TooLarge { size, limit });
+        }
+        let bytes = Bytes::from(content.read_vec(0, size as usize)?);
         self.working()?.entries.insert(entry.clone(), bytes.clone());
         Ok(Arc::new(bytes))
     }
