@@ -35,6 +35,9 @@ pub(crate) const SHORTEST_STREAM: usize = 64;
 /// Inflates the raw DEFLATE stream at the start of the bytes, into at most as many bytes as the second argument says.
 pub(crate) type Inflate<'a> = dyn Fn(&[u8], usize) -> Result<Inflated, NotInflated> + 'a;
 
+/// Tells where a compressed stream stands already.
+pub(crate) type Known<'a> = dyn Fn(&[u8]) -> Option<usize> + 'a;
+
 /// Bounds of one search. The layout depends on them: whoever has to find it again keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -67,10 +70,12 @@ pub(crate) struct Stream {
     pub range: Range<usize>,
     /// The names that lead to it from its parent, joined by NUL: at most the last 256 bytes of them, or none.
     pub path: Vec<u8>,
-    /// What it inflates to.
+    /// What it inflates to; nothing where it is known.
     pub plain: Vec<u8>,
     /// The streams in `plain`.
     pub inner: Layout,
+    /// Where it stands already, if that is known: such a stream is not inflated.
+    pub known: Option<usize>,
 }
 
 /// A part of a content.
@@ -100,9 +105,15 @@ impl Layout {
 /// The same bytes and limits give the same layout for ever. Never fails: beyond a limit, in the order in which they stand, streams
 /// are left as plain bytes. Memory is that of the plaintext and at most five times the directories and
 /// compressed streams for what is known of them; time grows with the content and the plaintext.
+#[cfg(test)]
 pub(crate) fn layout(content: &[u8], limits: &Limits, inflate: &Inflate<'_>) -> Layout {
+    layout_but(content, limits, inflate, &|_| None)
+}
+
+/// Finds the same streams, and inflates those alone of which `known` does not tell where they stand.
+pub(crate) fn layout_but(content: &[u8], limits: &Limits, inflate: &Inflate<'_>, known: &Known<'_>) -> Layout {
     let mut budget = Budget::new(limits, content.len(), usize::MAX);
-    Search::new(content, inflate, &mut budget, 0).run()
+    Search::new(content, inflate, known, &mut budget, 0).run()
 }
 
 /// Finds the same streams with at most `room` bytes of plaintext in memory at a time; where they need more, says how much at least.
@@ -113,7 +124,7 @@ pub(crate) fn layout_within(
     inflate: &Inflate<'_>,
 ) -> Result<Layout, Starved> {
     let mut budget = Budget::new(limits, content.len(), room);
-    let layout = Search::new(content, inflate, &mut budget, 0).run();
+    let layout = Search::new(content, inflate, &|_| None, &mut budget, 0).run();
     match budget.starved() {
         None => Ok(layout),
         Some(needed) => Err(Starved { needed }),
@@ -132,7 +143,7 @@ mod tests {
     use super::*;
 
     fn stream(range: Range<usize>) -> Stream {
-        Stream { range, path: Vec::new(), plain: Vec::new(), inner: Layout::default() }
+        Stream { range, path: Vec::new(), plain: Vec::new(), inner: Layout::default(), known: None }
     }
 
     #[test]

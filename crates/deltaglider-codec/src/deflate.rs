@@ -89,7 +89,7 @@ pub(crate) fn represent(stream: &[u8], plain: &[u8]) -> Option<Representation> {
 }
 
 /// Keeps exactly `stream` as tokens, proven; None where it is no stream with this plaintext.
-fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
+pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
     let side = tokens(stream)?;
     let is_proven = tokens::rebuild(plain, &side, stream.len()).as_deref() == Ok(stream);
     is_proven.then_some(Representation { kind: Kind::Tokens, side })

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Inflate, Layout, Limits, NotInflated, SHORTEST_STREAM, Stream, gzip, tar, zip};
+use super::{Inflate, Known, Layout, Limits, NotInflated, SHORTEST_STREAM, Stream, gzip, tar, zip};
 
 /// How often a member that is not compressed is looked into inside another: a tar in a zip in a tar.
 const MAX_NESTING: u8 = 4;
@@ -71,14 +71,21 @@ impl Place {
 pub(super) struct Search<'a> {
     content: &'a [u8],
     inflate: &'a Inflate<'a>,
+    known: &'a Known<'a>,
     budget: &'a mut Budget,
     depth: u8,
     streams: Vec<Stream>,
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(content: &'a [u8], inflate: &'a Inflate<'a>, budget: &'a mut Budget, depth: u8) -> Self {
-        Self { content, inflate, budget, depth, streams: Vec::new() }
+    pub(super) fn new(
+        content: &'a [u8],
+        inflate: &'a Inflate<'a>,
+        known: &'a Known<'a>,
+        budget: &'a mut Budget,
+        depth: u8,
+    ) -> Self {
+        Self { content, inflate, known, budget, depth, streams: Vec::new() }
     }
 
     pub(super) fn run(mut self) -> Layout {
@@ -109,8 +116,18 @@ impl<'a> Search<'a> {
     /// Takes the stream that fills `range` and gives `size` bytes; says whether it did.
     pub(super) fn take(&mut self, range: Range<usize>, size: usize, path: impl FnOnce() -> Vec<u8>) -> bool {
         let length = range.len();
-        // Neither needs a look at the stream, so neither costs time.
-        if length < SHORTEST_STREAM || size > self.budget.expanded {
+        if length < SHORTEST_STREAM {
+            return false;
+        }
+        if self.budget.streams > 0
+            && let known @ Some(_) = (self.known)(&self.content[range.clone()])
+        {
+            self.budget.streams -= 1;
+            let (plain, inner) = (Vec::new(), Layout::default());
+            self.streams.push(Stream { range, path: path(), plain, inner, known });
+            return true;
+        }
+        if size > self.budget.expanded {
             return false;
         }
         self.take_if(range, size, path, |found, plain| found == length && plain == size).is_some()
@@ -157,8 +174,8 @@ impl<'a> Search<'a> {
         self.budget.expanded = self.budget.expanded.saturating_sub(plain.len());
         self.budget.held += plain.len();
         self.budget.streams -= 1;
-        let inner = Search::new(&plain, self.inflate, self.budget, self.depth + 1).run();
-        self.streams.push(Stream { range: range.start..end, path: path(), plain, inner });
+        let inner = Search::new(&plain, self.inflate, self.known, self.budget, self.depth + 1).run();
+        self.streams.push(Stream { range: range.start..end, path: path(), plain, inner, known: None });
         Some(end)
     }
 

@@ -9,16 +9,13 @@ use deltaglider_core::codec::{CodecError, DeltaParts};
 use super::budget::Budget;
 use super::directory::{Directory, Header};
 use super::frames::{self, Frame, gather};
-use super::prepared::{Prepared, layout};
+use super::prepared::Prepared;
 use super::recipe::Part;
 use super::similar::Fingerprints;
 use crate::Effort;
-use crate::containers::{Layout, Piece, Stream};
+use crate::containers::{self, Layout, Limits, Piece, Stream};
 use crate::deflate::{self, Kind, Representation};
 use crate::threads::spread;
-
-/// Tokens of the reference beside one frame of the side, in bytes at most.
-const TOKENS: usize = 16 << 20;
 
 /// How a stream of the target is stored.
 enum Choice {
@@ -44,6 +41,8 @@ struct Assembly {
 struct Known<'a> {
     by_hash: HashMap<[u8; 16], Range<usize>>,
     by_path: HashMap<&'a [u8], usize>,
+    /// By their paths with one sign for each number in them: versions are part of many names.
+    by_numberless_path: HashMap<Vec<u8>, usize>,
 }
 
 /// A delta, and what its parts came to.
@@ -61,8 +60,10 @@ pub(super) fn encode(
     effort: Effort,
 ) -> Result<Delta, CodecError> {
     let known = Known::of(reference);
-    let layout = layout(target, budget.expanded);
-    let choices = choose(&layout, target, &known, budget.threads);
+    let limits = Limits::within(budget.expanded);
+    let layout = containers::layout_but(target, &limits, &deflate::inflate, &|stream| known.copy_of(stream));
+    let chooser = Chooser { reference, known: &known, budget, effort };
+    let choices = chooser.choose(&layout, target);
     let mut assembly = Assembly::default();
     let parts = assembly.walk(&layout, target, &choices, &known);
     drop((layout, choices));
@@ -90,12 +91,18 @@ pub(super) fn encode(
 impl<'a> Known<'a> {
     fn of(reference: &'a Prepared<'_>) -> Self {
         let streams = &reference.map.streams;
-        let mut known = Self { by_hash: HashMap::new(), by_path: HashMap::new() };
+        let mut known = Self { by_hash: HashMap::new(), by_path: HashMap::new(), by_numberless_path: HashMap::new() };
         for (number, stream) in streams.iter().enumerate() {
             known.by_hash.entry(stream.hash).or_insert_with(|| stream.packed.clone());
             known.by_path.entry(&stream.path).or_insert(number);
+            known.by_numberless_path.entry(numberless(&stream.path)).or_insert(number);
         }
         known
+    }
+
+    /// The stream of the reference that is named as one of the target is.
+    fn alike(&self, path: &[u8]) -> Option<usize> {
+        self.by_path.get(path).or_else(|| self.by_numberless_path.get(&numberless(path))).copied()
     }
 
     /// Where exactly these bytes stand in the expanded reference.
@@ -106,29 +113,89 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Decides for all streams of one parent, and for those in them that are made again.
-fn choose(layout: &Layout, parent: &[u8], known: &Known<'_>, threads: usize) -> Vec<Choice> {
-    let decide = |stream: &&Stream| {
-        let bytes = &parent[stream.range.clone()];
-        match known.copy_of(bytes) {
-            Some(at) => Choice::Copy(at),
-            None => deflate::represent(bytes, &stream.plain)
-                .map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new())),
+/// Decides how streams are stored.
+struct Chooser<'a> {
+    reference: &'a Prepared<'a>,
+    known: &'a Known<'a>,
+    budget: &'a Budget,
+    effort: Effort,
+}
+
+impl Chooser<'_> {
+    /// Decides for all streams of one parent, and for those in them that are made again.
+    fn choose(&self, layout: &Layout, parent: &[u8]) -> Vec<Choice> {
+        // The longest first, so that no thread is left with one at the end.
+        let mut order: Vec<usize> = (0..layout.streams.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(layout.streams[at].plain.len()));
+        let streams: Vec<&Stream> = order.iter().map(|&at| &layout.streams[at]).collect();
+        let decide = |stream: &&Stream| self.decide(stream, &parent[stream.range.clone()]);
+        let decided = spread(&streams, self.budget.threads, decide);
+        let mut decided: Vec<(usize, Choice)> = order.iter().copied().zip(decided).collect();
+        decided.sort_unstable_by_key(|(at, _)| *at);
+        for (at, choice) in &mut decided {
+            let stream = &layout.streams[*at];
+            if let Choice::Made(_, inner) = choice {
+                *inner = self.choose(&stream.inner, &stream.plain);
+            }
         }
-    };
-    // The longest first, so that no thread is left with one at the end.
-    let mut order: Vec<usize> = (0..layout.streams.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(layout.streams[at].plain.len()));
-    let streams: Vec<&Stream> = order.iter().map(|&at| &layout.streams[at]).collect();
-    let mut decided: Vec<(usize, Choice)> = order.iter().copied().zip(spread(&streams, threads, decide)).collect();
-    decided.sort_unstable_by_key(|(at, _)| *at);
-    for (at, choice) in &mut decided {
-        let stream = &layout.streams[*at];
-        if let Choice::Made(_, inner) = choice {
-            *inner = choose(&stream.inner, &stream.plain, known, threads);
+        decided.into_iter().map(|(_, choice)| choice).collect()
+    }
+
+    fn decide(&self, stream: &Stream, bytes: &[u8]) -> Choice {
+        // Of gzip's streams it is not known before they are inflated how long they are.
+        if let Some(at) = stream.known.or_else(|| self.known.copy_of(bytes)) {
+            return Choice::Copy(at);
+        }
+        self.cheap_tokens(stream, bytes)
+            .or_else(|| deflate::represent(bytes, &stream.plain))
+            .map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new()))
+    }
+
+    /// The tokens of a stream, where they are much like those of the stream of the same name in the reference: a stream is made
+    /// again from them many times as fast as by its encoder.
+    fn cheap_tokens(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {
+        let most = bytes.len() / cheap_share(self.effort)?;
+        let alike = tokens_of(self.reference, self.known.alike(&stream.path)?)?;
+        if alike.len() > self.budget.prefix {
+            return None;
+        }
+        let representation = deflate::represent_tokens(bytes, &stream.plain)?;
+        let mut packed = 0;
+        for piece in representation.side.chunks(self.budget.frame) {
+            packed += frames::pack(piece, &alike, Effort::Fast).ok()?.len();
+            if packed > most {
+                return None;
+            }
+        }
+        Some(representation)
+    }
+}
+
+/// Tokens are cheap where they take no more than one byte in so many of their stream.
+fn cheap_share(effort: Effort) -> Option<usize> {
+    match effort {
+        Effort::Fast => Some(8),
+        Effort::Default => Some(64),
+        Effort::Max => None,
+    }
+}
+
+/// The tokens of a stream of the reference.
+fn tokens_of(reference: &Prepared<'_>, stream: usize) -> Option<Vec<u8>> {
+    deflate::tokens(&reference.form()[reference.map.streams[stream].packed.clone()])
+}
+
+/// A path with one sign for each number in it.
+fn numberless(path: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(path.len());
+    for &byte in path {
+        match byte {
+            b'0'..=b'9' if out.last() == Some(&b'0') => {}
+            b'0'..=b'9' => out.push(b'0'),
+            _ => out.push(byte),
         }
     }
-    decided.into_iter().map(|(_, choice)| choice).collect()
+    out
 }
 
 impl Assembly {
@@ -154,7 +221,7 @@ impl Assembly {
                     let inner = self.walk(&stream.inner, &stream.plain, inner, known);
                     let Representation { kind, side } = representation;
                     if *kind == Kind::Tokens
-                        && let Some(&alike) = known.by_path.get(&stream.path[..])
+                        && let Some(alike) = known.alike(&stream.path)
                     {
                         self.tokens.push((self.side.len(), alike));
                     }
@@ -225,10 +292,8 @@ fn pack_side(
         let mut prefix: Vec<Range<usize>> = Vec::new();
         let mut gathered = Vec::new();
         for stream in alike {
-            let Some(own) = deflate::tokens(&reference.form()[reference.map.streams[stream].packed.clone()]) else {
-                continue;
-            };
-            if gathered.len() + own.len() > TOKENS.min(budget.prefix) {
+            let Some(own) = tokens_of(reference, stream) else { continue };
+            if gathered.len() + own.len() > budget.prefix {
                 break;
             }
             gathered.extend_from_slice(&own);

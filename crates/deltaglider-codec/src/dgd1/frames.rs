@@ -116,7 +116,7 @@ fn search(window_log: u32, effort: Effort) -> Search {
             chains: false,
             hash_log,
             chain_log: 6,
-            search_log: 5,
+            search_log: 6,
             min_match: 5,
             target_length: 32,
         },

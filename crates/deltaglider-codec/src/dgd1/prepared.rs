@@ -8,7 +8,7 @@ use deltaglider_core::{RandomAccess, Sha256};
 
 use super::budget;
 use super::frames::{damaged, out_of_memory};
-use crate::containers::{self, Layout, Limits, ReferenceMap};
+use crate::containers::{self, Limits, ReferenceMap};
 use crate::deflate;
 
 const MAGIC: &[u8; 4] = b"DGX1";
@@ -81,11 +81,6 @@ pub(super) fn prepare(content: &[u8], memory: u64) -> Result<Vec<u8>, CodecError
     prepared.extend_from_slice(&map);
     containers::append(&mut prepared, content, &layout);
     Ok(prepared)
-}
-
-/// The streams of a content, with at most `expanded` bytes of plaintext.
-pub(super) fn layout(content: &[u8], expanded: usize) -> Layout {
-    containers::layout(content, &Limits::within(expanded), &deflate::inflate)
 }
 
 /// Plaintext of a reference in all, a part of the form's version: whoever reads a delta expands its reference to the same.
