@@ -10,7 +10,8 @@ use crate::programs::shown;
 use crate::servers::python;
 
 /// A reader, and the vectors that it has to open.
-const DECODERS: [(&str, &str); 2] = [
+const DECODERS: [(&str, &str); 3] = [
+    ("tests/decoders/dgd1.py", "crates/deltaglider-codec/tests/vectors/dgd1"),
     ("tests/decoders/expanded_reference.py", "crates/deltaglider-codec/tests/vectors/containers"),
     ("tests/decoders/sealed_entry.py", "crates/deltaglider-cache/tests/vectors/sealed-entry-v1.txt"),
 ];

@@ -1,10 +1,12 @@
 //! Makes a delta of two files by a named codec, gives the target back, or tells what a delta is made of:
 //!
 //! ```text
-//! delta encode CODEC EFFORT REFERENCE TARGET DELTA
+//! delta encode CODEC EFFORT REFERENCE TARGET DELTA [MEMORY]
 //! delta decode CODEC EFFORT REFERENCE DELTA SIZE TARGET
 //! delta parts CODEC EFFORT DELTA
 //! ```
+//!
+//! MEMORY is what making the delta may take, in bytes; 1 GiB unless it is told.
 //!
 //! Each prints one line of JSON. A call is a process of its own, so that whoever measures a codec from outside sees the
 //! CPU and the peak memory of one thing alone.
@@ -25,7 +27,7 @@ use deltaglider_core::random_access::FileAccess;
 
 /// What the client allows unless it is told otherwise.
 const MEMORY: u64 = 1 << 30;
-const USAGE: &str = "usage: delta encode CODEC EFFORT REFERENCE TARGET DELTA\n       \
+const USAGE: &str = "usage: delta encode CODEC EFFORT REFERENCE TARGET DELTA [MEMORY]\n       \
                      delta decode CODEC EFFORT REFERENCE DELTA SIZE TARGET\n       \
                      delta parts CODEC EFFORT DELTA";
 
@@ -65,10 +67,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["encode", codec, effort, reference, target, delta] => {
+        ["encode", codec, effort, reference, target, delta, ref memory @ ..] if memory.len() < 2 => {
+            let memory = memory.first().map_or(Ok(MEMORY), |bytes| bytes.parse())?;
             let Measured { codec, .. } = measured(codec, effort)?;
             let target = FileAccess::new(File::open(target)?)?;
-            let limits = CodecLimits { memory: MEMORY, target_size: target.size() };
+            let limits = CodecLimits { memory, target_size: target.size() };
             let mut body = BufWriter::new(File::create(delta)?);
             codec.encode(&prepared(&*codec, reference)?, &target, &mut body, &limits)?;
             body.flush()?;

@@ -116,7 +116,7 @@ pub(crate) fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::samples::{odd_streams, sample, streams, valid_stream};
+    use super::samples::{empty_block, odd_streams, sample, streams, valid_stream};
     use super::*;
 
     /// Takes a stream apart in every way and makes it again.
@@ -172,6 +172,53 @@ mod tests {
             let plain = inflate(stream, 1 << 20).unwrap().plain;
             round_trip(stream, &plain);
             assert_eq!(represent(stream, &plain).unwrap().kind, Kind::Encoder);
+        }
+    }
+
+    /// By an implementation that follows zlib in what it takes.
+    fn inflated_by_another(stream: &[u8], limit: usize) -> Option<Vec<u8>> {
+        let mut output = vec![0; limit];
+        let config = zlib_rs::InflateConfig { window_bits: -15 };
+        let (plain, code) = zlib_rs::decompress_slice(&mut output, stream, config);
+        (code == zlib_rs::ReturnCode::Ok).then(|| plain.to_vec())
+    }
+
+    #[test]
+    fn a_stream_is_what_zlib_takes_for_one() {
+        // What a reference expands to is stored in deltas, so that all readers have to agree on what they take.
+        let streams = streams(&sample(400));
+        let (mut state, mut valid) = (1_u64, 0);
+        for case in 0..12_000 {
+            let mut stream = streams[case % streams.len()].1.clone();
+            for _ in 0..1 + case % 3 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let bit = (state >> 33) as usize % (8 * stream.len().min(60));
+                stream[bit / 8] ^= 1 << (bit % 8);
+            }
+            let inflated = inflate(&stream, 1 << 16).ok().map(|inflated| inflated.plain);
+            valid += usize::from(inflated.is_some());
+            assert!(inflated == inflated_by_another(&stream, 1 << 16), "{stream:02x?}");
+        }
+        assert!(valid > 100, "{valid}");
+    }
+
+    #[test]
+    fn codes_that_leave_some_over_are_no_stream() {
+        // Lengths of the code of code lengths for 18, 0, 1 and 2, and the code lengths: each set as it is, and with one code left over.
+        for (literals, distances, is_stream) in [
+            (&[(b'a', 1), (0, 1)][..], &[][..], true),
+            (&[(b'a', 1), (0, 1)], &[1], true),
+            (&[(b'a', 1), (0, 1)], &[1, 1], true),
+            (&[(0, 1)], &[], true),
+            (&[(b'a', 1), (0, 2)], &[1, 1], false),
+            (&[(0, 2)], &[], false),
+            (&[(b'a', 1), (0, 1)], &[2], false),
+            (&[(b'a', 1), (0, 1)], &[1, 2], false),
+            (&[(b'a', 1), (b'b', 1)], &[], false),
+        ] {
+            let stream = empty_block(literals, distances);
+            assert_eq!(inflated_by_another(&stream, 10).is_some(), is_stream, "{literals:?} {distances:?}");
+            assert_eq!(inflate(&stream, 10).is_ok(), is_stream, "{literals:?} {distances:?}");
         }
     }
 

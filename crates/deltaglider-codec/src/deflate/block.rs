@@ -1,7 +1,7 @@
 //! Blocks of a DEFLATE stream (RFC 1951), read for whoever wants their content or their form.
 
 use super::bits::BitReader;
-use super::huffman::{Decoder, FIXED_DISTANCES, fixed_literals};
+use super::huffman::{Decoder, FIXED_DISTANCES, fixed_literals, is_complete, may_be_sent};
 
 /// The symbol that ends a block.
 pub(super) const END: usize = 256;
@@ -25,6 +25,9 @@ pub(super) const DISTANCE_EXTRA: [u8; 30] =
 /// The order in which the lengths of the code of code lengths are sent.
 pub(super) const LENGTH_CODE_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
+/// Codes that a dynamic block may have, of literals and lengths and of distances; the last two of each fixed set stand for nothing.
+pub(super) const MOST_CODES: (usize, usize) = (286, 30);
+
 /// What stands between two blocks of symbols.
 #[derive(Debug)]
 pub(super) enum BlockStart<'a> {
@@ -39,7 +42,7 @@ pub(super) enum BlockStart<'a> {
 /// The codes of a dynamic block, as they are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// How many code lengths are sent for literals and lengths (257 to 288), and for distances (1 to 32).
+    /// How many code lengths are sent for literals and lengths (257 to 286), and for distances (1 to 30).
     pub literals: usize,
     pub distances: usize,
     /// Lengths of the code of code lengths, in the order of sending: 4 to 19.
@@ -120,7 +123,8 @@ impl Header {
             length_code.push(length);
             by_symbol[symbol] = length;
         }
-        let decoder = Decoder::new(&by_symbol)?;
+        let is_allowed = literals <= MOST_CODES.0 && distances <= MOST_CODES.1 && is_complete(&by_symbol);
+        let decoder = is_allowed.then(|| Decoder::new(&by_symbol))??;
         let mut runs = Vec::with_capacity(literals + distances);
         let mut given = 0;
         while given < literals + distances {
@@ -149,6 +153,8 @@ pub(super) trait Sink {
 }
 
 /// Reads the stream at the start of `input` to its end: its length in bytes and the bits that fill its last byte.
+///
+/// What is valid is what zlib takes, by the page `docs/formats/expanded-reference.md`: all readers of a delta have to agree on it.
 /// None where it is invalid, cut short, or `sink` has had enough.
 pub(super) fn read(input: &[u8], sink: &mut impl Sink) -> Option<(usize, u8)> {
     let mut bits = BitReader::new(input);
@@ -174,7 +180,9 @@ pub(super) fn read(input: &[u8], sink: &mut impl Sink) -> Option<(usize, u8)> {
             }
             2 => {
                 let header = Header::read(&mut bits)?;
-                let (literals, distances) = header.lengths()?;
+                let (literals, distances) = header.lengths().filter(|(literals, distances)| {
+                    literals[END] > 0 && may_be_sent(literals) && may_be_sent(distances)
+                })?;
                 let (literals, distances) = (Decoder::new(&literals)?, Decoder::new(&distances)?);
                 sink.start(last, BlockStart::Dynamic(Box::new(header)))?;
                 symbols(&mut bits, &literals, &distances, sink)?;

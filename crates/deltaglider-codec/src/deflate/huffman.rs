@@ -19,7 +19,7 @@ pub(super) struct Decoder {
 impl Decoder {
     /// The code with these lengths, 0 for a symbol that has none; None where they give more codes than there are.
     ///
-    /// Codes may be left over: what uses one of them is no stream.
+    /// Codes may be left over, and are no symbol's.
     pub(super) fn new(lengths: &[u8]) -> Option<Self> {
         let mut counts = [0u16; LONGEST + 1];
         for &length in lengths {
@@ -101,8 +101,22 @@ pub(super) fn codes(lengths: &[u8]) -> Vec<(u32, u32)> {
 
 /// Whether the lengths give no more codes than there are.
 pub(super) fn fits(lengths: &[u8]) -> bool {
-    lengths.iter().filter(|length| **length > 0).map(|length| 1u32 << (LONGEST - usize::from(*length))).sum::<u32>()
-        <= 1 << LONGEST
+    taken(lengths) <= 1 << LONGEST
+}
+
+/// Whether the lengths give just as many codes as there are.
+pub(super) fn is_complete(lengths: &[u8]) -> bool {
+    taken(lengths) == 1 << LONGEST
+}
+
+/// Whether a stream may have these lengths for its literals or distances: complete ones, a single code of one bit, or none.
+pub(super) fn may_be_sent(lengths: &[u8]) -> bool {
+    is_complete(lengths) || lengths.iter().map(|length| u32::from(*length)).sum::<u32>() <= 1
+}
+
+/// The share of the codes that the lengths give, in units of the longest.
+fn taken(lengths: &[u8]) -> u32 {
+    lengths.iter().filter(|length| **length > 0).map(|length| 1u32 << (LONGEST - usize::from(*length))).sum()
 }
 
 /// Lengths of the literal and length codes of a fixed block.

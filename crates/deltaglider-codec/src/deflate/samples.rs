@@ -72,6 +72,33 @@ pub(super) fn valid_stream(choices: &[u8]) -> Vec<u8> {
     bits.into_bytes()
 }
 
+/// A dynamic block with nothing in it: symbols with their code lengths, the end of the block as 0, and those of distances.
+pub(super) fn empty_block(literals: &[(u8, u8)], distances: &[u8]) -> Vec<u8> {
+    let mut lengths = [0; 257];
+    for &(symbol, length) in literals {
+        lengths[if symbol == 0 { 256 } else { usize::from(symbol) }] = length;
+    }
+    let mut bits = BitWriter::with_capacity(0);
+    bits.put(0b101, 3);
+    // One distance at least, eighteen lengths of the code of code lengths, which has 0, 1 and 2.
+    bits.put(0, 5);
+    bits.put(distances.len().max(1) as u32 - 1, 5);
+    bits.put(14, 4);
+    for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1] {
+        bits.put([1, 2, 2].get(symbol).copied().unwrap_or(0), 3);
+    }
+    let none = [0];
+    for &length in lengths.iter().chain(if distances.is_empty() { &none } else { distances }) {
+        let (code, count) = [(0b0, 1), (0b01, 2), (0b11, 2)][usize::from(length)];
+        bits.put(code, count);
+    }
+    // The end of the block has the last code of its length.
+    let end = u32::from(lengths[256]);
+    bits.put(if literals.len() == 1 { 0 } else { (1 << end) - 1 }, end.max(1));
+    bits.pad(0);
+    bits.into_bytes()
+}
+
 /// Streams at the edges of the format.
 pub(super) fn odd_streams() -> Vec<Vec<u8>> {
     let fixed = Codes::new(&fixed_literals(), &FIXED_DISTANCES);

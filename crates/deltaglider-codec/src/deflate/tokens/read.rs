@@ -2,7 +2,7 @@
 
 use super::super::DeflateError;
 use super::super::bits::BitWriter;
-use super::super::block::{END, Header, LENGTH_CODE_ORDER, Run, distance_symbol, length_symbol};
+use super::super::block::{END, Header, LENGTH_CODE_ORDER, MOST_CODES, Run, distance_symbol, length_symbol};
 use super::super::huffman::{FIXED_DISTANCES, fixed_literals};
 use super::super::symbols::{Codes, put_header};
 use super::super::trees::Frequencies;
@@ -104,7 +104,7 @@ fn take_header(blocks: &mut &[u8]) -> Option<Header> {
     let literals = usize::from(take_byte(blocks)?) + 257;
     let distances = usize::from(take_byte(blocks)?) + 1;
     let sent = usize::from(take_byte(blocks)?);
-    if literals > 288 || distances > 32 || !(4..=LENGTH_CODE_ORDER.len()).contains(&sent) {
+    if literals > MOST_CODES.0 || distances > MOST_CODES.1 || !(4..=LENGTH_CODE_ORDER.len()).contains(&sent) {
         return None;
     }
     let length_code = blocks.split_off(..sent)?.to_vec();

@@ -1,0 +1,155 @@
+"""Makes the golden vectors of `dgd1` that are not there yet; what is there is never written again.
+
+    python3 dgd1_vectors.py DIRECTORY PROGRAM
+
+PROGRAM is the example `delta` of `deltaglider-codec`. Plaintexts, and streams by encoders other than zlib, are from the vectors
+by real encoders, which stand beside the directory.
+"""
+
+import hashlib
+import io
+import pathlib
+import subprocess
+import sys
+import tarfile
+import zipfile
+import zlib
+
+import deflate_tokens
+from deflate_tokens import varint
+
+# Bytes of memory that the encoder may take where it is not what the program takes by itself: `frames` gets small frames so,
+# `raw` no plaintext of its target. `tests/golden.rs` has the same.
+MEMORY = {"frames": 96 << 20, "raw": 40 << 20}
+HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+
+
+def noise(name, length):
+    return hashlib.shake_256(name.encode()).digest(length)
+
+
+def edited(plain):
+    middle = len(plain) // 2
+    return plain[:middle] + b"another line altogether\n" + plain[middle + 3 :]
+
+
+def deflated(plain, level=6, memory=8, strategy=0, flush_every=None):
+    encoder = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
+    if not flush_every:
+        return encoder.compress(plain) + encoder.flush()
+    pieces = [plain[at : at + flush_every] for at in range(0, len(plain), flush_every)]
+    flushes = (zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_PARTIAL_FLUSH)
+    out = [encoder.compress(piece) + encoder.flush(flushes[i % 3]) for i, piece in enumerate(pieces)]
+    return b"".join(out) + encoder.flush()
+
+
+def gzip(plain, stream=None, name=b"", **settings):
+    stream = deflated(plain, **settings) if stream is None else stream
+    return (HEAD[:3] + b"\x08" + HEAD[4:] + name + b"\0" if name else HEAD) + stream + zlib.crc32(plain).to_bytes(4, "little") + len(plain).to_bytes(4, "little")
+
+
+def zipped(members):
+    """A zip of names, contents and levels; level 0 is stored."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content, level in members:
+            about = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            about.create_system, about.external_attr = 3, 0o644 << 16
+            archive.writestr(about, content, zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED, level)
+    return out.getvalue()
+
+
+def tarred(members):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members:
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return out.getvalue()
+
+
+def odd(plain):
+    """A stream that no encoder makes: what deflate-tokens.md has beside the usual."""
+    at, lengths = plain.index(b"=" * 900), [258, 258, 258, 3]
+    rest = len(plain) - at - 1 - sum(lengths)
+    blocks = [
+        bytes([1 << 3, 0x15]) + varint(100),  # stored, and bits skipped that are not 0
+        bytes([0]) + varint(0),  # stored, with nothing in it
+        bytes([1 << 1]) + varint(200),  # fixed
+        bytes([2 << 1]) + varint(at + 1 - 300 + 2),  # dynamic, with two of the copies
+        bytes([1 | 2 << 1]) + varint(2 + rest),  # dynamic, the last
+    ]
+    blocks, runs = b"".join(blocks), varint(at + 1 - 100) + bytes(3)
+    counts = varint(len(blocks)) + varint(len(runs)) + varint(len(lengths))
+    # All copies have the distance 1, and the second is the one long form of 258.
+    tokens = counts + blocks + runs + bytes(length - 3 for length in lengths) + bytes(8) + varint(1)
+    stream = deflate_tokens.stream_of(plain, bytes([1]) + tokens)  # a bit of the padding is not 0
+    assert zlib.decompress(stream, -15) == plain
+    return stream
+
+
+def pairs(encoders):
+    """Name, reference and target of every vector."""
+    one, two = ((encoders / f"plaintext-{version}.bin").read_bytes() for version in (1, 2))
+    yield "text", one[:6000], edited(one[:6000])[200:]
+    yield "empty-target", one[:500], b""
+    yield "empty-reference", b"", one[:3000] + gzip(one[3000:6000])
+    yield "another-kind", zipped([("a", one[:4000], 6)]), two[:4000]
+
+    settings = [(1, 8, 0), (6, 8, 0), (9, 9, 0), (5, 1, 0), (6, 8, 1), (6, 8, 2), (6, 8, 3), (6, 8, 4), (9, 4, 0)]
+    members = lambda change: b"".join(
+        gzip(change(one[at * 2500 : at * 2500 + 2500]), level=level, memory=memory, strategy=strategy)
+        for at, (level, memory, strategy) in enumerate(settings)
+    )
+    yield "zlib-settings", members(bytes), members(edited)
+
+    for name, file in (
+        ("encoder-zlib", "python-9.gz"),
+        ("encoder-chromium-zlib", "node-6.gz"),
+        ("encoder-gnu-gzip", "gzip-6.gz"),
+        ("encoder-miniz", "miniz-6.gz"),
+        ("encoder-zlib-rs", "zlib-rs-6.gz"),
+        ("tokens-go", "go-1.gz"),
+        ("tokens-libdeflate", "libdeflate-6.gz"),
+        ("tokens-zopfli", "zopfli-15.gz"),
+    ):
+        yield name, *((encoders / str(version) / file).read_bytes() for version in (1, 2))
+    flushed = lambda plain: gzip(plain, flush_every=700)
+    yield "tokens-flushed", flushed(one[:6000]), flushed(edited(one[:6000]))
+    members = lambda texts: b"".join(gzip(text, name=name, flush_every=900) for name, text in texts)
+    texts = [(b"a", one[:3000]), (b"b", one[3000:5000]), (b"c", one[5000:8000]), (b"d", one[8000:11000])]
+    inner = members([(b"e", one[11000:13000]), (b"f", one[13000:15000])])
+    changed = [(b"d", edited(texts[3][1])), (b"a", edited(texts[0][1])), (b"c", edited(texts[2][1]))]
+    within = members([(b"e", edited(one[11000:13000])), (b"f", one[13000:15000])])
+    yield "tokens-of-several", members(texts + [(b"in", inner)]), members(changed + [(b"in", within)])
+    lines = [plain[:3000] + b"=" * 900 + plain[3000:] for plain in (one[:6000], edited(one[:6000]))]
+    yield "tokens-odd", *(gzip(plain, stream=odd(plain)) for plain in lines)
+
+    zip_one = [("also.txt", one[16000:18000], 9), ("kept.txt", one[:6000], 6), ("noise.bin", noise("zip", 2000), 0), ("changed.txt", one[6000:12000], 9)]
+    zip_two = [("first.txt", two[:2000], 6), zip_one[1], ("changed.txt", edited(zip_one[3][1]), 9), ("moved.bin", *zip_one[2][1:])]
+    zip_two += [("stored.txt", edited(one[12000:14000]), 0), ("also-moved.txt", *zip_one[0][1:])]
+    zip_one += [("stored.txt", one[12000:14000], 0), ("gone.txt", one[14000:16000], 1)]
+    yield "zip", zipped(zip_one), zipped(zip_two)
+    yield "raw", gzip(one[:5000]), gzip(edited(one[:5000]))
+    # More plaintext than one prefix holds.
+    sections = [one[at : at + 2000] * 600 for at in range(0, 8000, 2000)]
+    yield "frames", gzip(b"".join(sections)), gzip(b"".join([sections[3][5000:900000], sections[1], two[:1000], sections[0][:300000]]))
+    nested = lambda members, text: gzip(tarred([("in/some.zip", zipped(members)), ("text", text)]), level=9)
+    yield "zip-in-tar-gz", nested(zip_one, one[:3000]), nested(zip_two, edited(one[:3000]))
+
+
+def main(directory, program):
+    directory = pathlib.Path(directory)
+    for name, reference, target in pairs(directory.parent / "encoders"):
+        paths = [directory / f"{name}.{part}" for part in ("reference", "target", "delta")]
+        for path, content in zip(paths, (reference, target)):
+            if not path.exists():
+                path.write_bytes(content)
+        if not paths[2].exists():
+            memory = [str(MEMORY[name])] if name in MEMORY else []
+            subprocess.run([program, "encode", "dgd1", "default", *paths, *memory], check=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
