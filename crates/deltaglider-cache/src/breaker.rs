@@ -1,7 +1,9 @@
 //! Switches an ailing cache off for a while.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+use crate::sync::Mutex;
 
 /// Failures in a row that switch the cache off.
 const FAILURES: u32 = 5;
@@ -49,26 +51,51 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use shuttle::thread;
+
     use super::*;
+    use crate::schedules;
 
     #[test]
     fn failures_in_a_row_switch_off_for_a_while() {
-        let breaker = Breaker::default();
-        let start = Instant::now();
-        for _ in 1..FAILURES {
+        schedules::alone(|| {
+            let breaker = Breaker::default();
+            let start = Instant::now();
+            for _ in 1..FAILURES {
+                assert!(!breaker.failed(start));
+            }
+            breaker.succeeded();
+            for _ in 1..FAILURES {
+                assert!(!breaker.failed(start));
+            }
+            assert!(!breaker.is_off(start));
+            assert!(breaker.failed(start), "said once");
             assert!(!breaker.failed(start));
-        }
-        breaker.succeeded();
-        for _ in 1..FAILURES {
-            assert!(!breaker.failed(start));
-        }
-        assert!(!breaker.is_off(start));
-        assert!(breaker.failed(start), "said once");
-        assert!(!breaker.failed(start));
-        assert!(breaker.is_off(start));
-        let later = start + PAUSE;
-        assert!(!breaker.is_off(later));
-        assert!(breaker.failed(later), "one more failure is enough");
-        assert!(breaker.is_off(later));
+            assert!(breaker.is_off(start));
+            let later = start + PAUSE;
+            assert!(!breaker.is_off(later));
+            assert!(breaker.failed(later), "one more failure is enough");
+            assert!(breaker.is_off(later));
+        });
+    }
+
+    #[test]
+    fn one_of_many_that_fail_at_once_says_it() {
+        schedules::every(|| {
+            let (breaker, now) = (Arc::new(Breaker::default()), Instant::now());
+            for _ in 2..FAILURES {
+                assert!(!breaker.failed(now));
+            }
+            let fail = |breaker: &Arc<Breaker>| {
+                let breaker = Arc::clone(breaker);
+                thread::spawn(move || breaker.failed(now))
+            };
+            let failing = [fail(&breaker), fail(&breaker), fail(&breaker)];
+            let said = failing.into_iter().map(|thread| thread.join().expect("no panic"));
+            assert_eq!(said.filter(|&said| said).count(), 1);
+            assert!(breaker.is_off(now));
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! What a cache did, counted; with the feature `metrics` told to the façade of that name as well.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::Relaxed;
 
 /// A number that only grows.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ mod inner;
 #[cfg(test)]
 mod interleavings;
 mod reader;
+#[cfg(test)]
+mod threads;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -23,10 +23,13 @@ use deltaglider_core::{Proven, RandomAccess};
 use self::content::Content;
 use self::inner::Inner;
 #[cfg(test)]
-use self::interleavings::away;
+use self::threads::away;
 use crate::entry::EntryStore;
 use crate::flight::{Flights, Leader, Turn, Waited, wait};
 use crate::sealed::{FORM_LIMIT, entry_name};
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
 
 /// How long a lookup waits for somebody else's fetch that makes no progress, if nothing else is said.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,7 +49,7 @@ pub struct EncryptedCache<S: EntryStore> {
     closed: AtomicBool,
     /// Counts the clears, so that an insert knows whether there was one.
     clears: AtomicU64,
-    searched: std::sync::Mutex<Option<Instant>>,
+    searched: Mutex<Option<Instant>>,
 }
 
 impl<S: EntryStore> EncryptedCache<S> {
@@ -59,7 +62,7 @@ impl<S: EntryStore> EncryptedCache<S> {
             patience,
             closed: AtomicBool::new(false),
             clears: AtomicU64::new(0),
-            searched: std::sync::Mutex::default(),
+            searched: Mutex::default(),
         };
         cache.ring().await?;
         Ok(cache)
@@ -158,7 +161,7 @@ impl<S: EntryStore> EncryptedCache<S> {
     }
 
     fn search_is_due(&self) -> bool {
-        let mut searched = self.searched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut searched = self.searched.lock().unwrap_or_else(PoisonError::into_inner);
         let due = searched.is_none_or(|at| at.elapsed() >= UNKNOWN_KEYS);
         if due {
             *searched = Some(Instant::now());

@@ -8,7 +8,7 @@ mod orphans;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use deltaglider_core::RandomAccess;
@@ -24,6 +24,7 @@ use crate::directory::{absent, status_of_file};
 use crate::encrypted::{EncryptedCache, PATIENCE};
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
 use crate::sealed;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Entries are marked as used at most this often.
 const MARK_USED: Duration = Duration::from_secs(60);

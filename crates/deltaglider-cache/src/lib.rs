@@ -13,7 +13,10 @@ pub mod entry;
 pub mod filesystem;
 mod flight;
 pub mod memory;
+#[cfg(test)]
+mod schedules;
 pub mod sealed;
+mod sync;
 mod trouble;
 
 pub use encrypted::EncryptedCache;

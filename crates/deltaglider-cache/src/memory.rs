@@ -1,10 +1,12 @@
 //! The cache in memory: exact least-recently-used by bytes, entries kept sealed.
 
 mod buffer;
+#[cfg(test)]
+mod threads;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use crate::counts::Evicted;
 use crate::encrypted::{EncryptedCache, PATIENCE};
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
 use crate::sealed::{self, HEADER_LENGTH};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A cache in memory; it never writes a file.
 pub type MemoryCache = EncryptedCache<MemoryEntries>;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use deltaglider_core::RandomAccess;
@@ -17,6 +17,7 @@ use crate::breaker::Breaker;
 use crate::counts::Counts;
 use crate::entry::{Draft, EntryId, EntryName, EntryStore, Usage};
 use crate::sealed::{self, Contents, HeaderError, Subject};
+use crate::sync::Mutex;
 use crate::trouble::Trouble;
 
 /// The store and what is known of it.

@@ -1,7 +1,7 @@
 //! Lookups, inserts and clears in every order of their steps: exhaustive, and the same in each run.
 //!
 //! What blocks is done at once here, and then the task pauses, so that each of its calls of the store is one step. A schedule says
-//! which of the tasks that could go on goes on next; all schedules are tried.
+//! which of the tasks that could go on goes on next; all schedules are tried. Steps of threads are smaller: `threads` has those.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,10 +15,10 @@ use bytes::Bytes;
 use deltaglider_core::cache::{CacheError, CacheKey, Lookup, ReferenceCache};
 use deltaglider_core::keys::{CacheEncryptionKey, KeyError, KeyProvider, KeyRing, Lifetime};
 use deltaglider_core::{RandomAccess, Sha256};
-use tokio::runtime::{Builder, Runtime};
 
 use crate::encrypted::PATIENCE;
 use crate::memory::{MemoryCache, MemoryConfig, MemoryEntries};
+use crate::schedules;
 
 /// In the place of the blocking pool.
 pub(super) async fn away<T>(work: impl FnOnce() -> T) -> io::Result<T> {
@@ -113,9 +113,9 @@ struct World {
 }
 
 impl World {
-    fn new(budget: u64, runtime: &Runtime) -> Self {
+    fn new(budget: u64) -> Self {
         let store = MemoryEntries::new(MemoryConfig::new(budget));
-        let opened = runtime.block_on(MemoryCache::over(store, Arc::new(FixedKey), PATIENCE));
+        let opened = shuttle::future::block_on(MemoryCache::over(store, Arc::new(FixedKey), PATIENCE));
         let content = Bytes::from_static(b"a reference");
         let entry = CacheKey::stored(Sha256::of(&content));
         let (hits, misses) = (Arc::default(), Arc::default());
@@ -170,13 +170,21 @@ impl World {
 }
 
 /// Tries every order of what `tasks` gives, and lets `check` look at each outcome; says how many there were.
-fn explore(budget: u64, tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World)) -> usize {
-    // For the timers of those who wait: nothing of it runs, so that nobody's patience ends.
-    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let _entered = runtime.enter();
+fn explore(
+    budget: u64,
+    tasks: impl Fn(&World) -> Vec<Task> + Send + Sync + 'static,
+    check: impl Fn(&World) + Send + Sync + 'static,
+) -> usize {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    schedules::alone(move || counted.store(explore_alone(budget, &tasks, &check), SeqCst));
+    runs.load(SeqCst)
+}
+
+fn explore_alone(budget: u64, tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World)) -> usize {
     let mut schedule: Vec<Choice> = Vec::new();
     for runs in 1.. {
-        let world = World::new(budget, &runtime);
+        let world = World::new(budget);
         run(tasks(&world), &mut schedule);
         let (stats, (hits, _)) = (world.cache.stats(), world.counted());
         assert!(stats.bytes <= budget);
@@ -193,7 +201,7 @@ fn explore(budget: u64, tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&Wor
 }
 
 #[derive(Debug)]
-struct FixedKey;
+pub(super) struct FixedKey;
 
 #[async_trait]
 impl KeyProvider for FixedKey {
@@ -257,7 +265,7 @@ fn what_is_not_kept_is_waited_for_by_nobody() {
 #[test]
 fn clears_and_evictions_between_any_two_steps() {
     for removes in [World::clears, World::evicts] {
-        let tasks = |world: &World| vec![world.looks_up(true), world.looks_up(true), removes(world)];
+        let tasks = move |world: &World| vec![world.looks_up(true), world.looks_up(true), removes(world)];
         explore(ROOMY, tasks, |world| {
             let (hits, misses) = world.counted();
             assert!(hits + misses == 2 && misses >= 1);
@@ -284,11 +292,12 @@ fn an_insert_that_began_before_a_clear_brings_nothing_back() {
         });
         vec![insert, clear]
     };
-    let (before, after) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    explore(ROOMY, tasks, |world| {
+    let seen = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let counted = Arc::clone(&seen);
+    explore(ROOMY, tasks, move |world| {
         let began_before = world.counted().1 == 1;
         assert_eq!(world.cache.stats().entries, u64::from(!began_before));
-        if began_before { &before } else { &after }.fetch_add(1, SeqCst);
+        counted[usize::from(began_before)].fetch_add(1, SeqCst);
     });
-    assert!(before.into_inner() > 0 && after.into_inner() > 0, "both orders were seen");
+    assert!(seen.iter().all(|runs| runs.load(SeqCst) > 0), "both orders were seen");
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::CacheError;
@@ -13,6 +13,7 @@ use super::{FilesystemEntries, Room};
 use crate::directory::{Unpublished, status_of_file};
 use crate::entry::{Draft, EntryId, EntryName};
 use crate::sealed::HEADER_LENGTH;
+use crate::sync::Mutex;
 
 /// Blocks are what a disk gives: a body takes up to one more than its length, and its header one.
 const BLOCK: u64 = 4096;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use deltaglider_core::cache::{CacheError, Freed};
@@ -14,6 +14,7 @@ use super::locks::is_lock_name;
 use crate::directory::{Directory, Status, UNPUBLISHED, absent, is_hex_name, random_name};
 use crate::entry::{EntryId, EntryName};
 use crate::sealed::HEADER_LENGTH;
+use crate::sync::Mutex;
 
 /// The directory of this version of the layout.
 const VERSION: &str = "v1";

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::directory::{Directory, is_hex_name};
 use crate::entry::EntryName;
+use crate::sync::Mutex;
 
 /// Name of the lock of whoever evicts.
 const EVICTOR: &str = "evictor";
