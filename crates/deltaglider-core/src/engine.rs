@@ -8,6 +8,7 @@ mod delete;
 mod get;
 mod head;
 mod list;
+mod making;
 pub mod plan;
 mod put;
 mod reference;

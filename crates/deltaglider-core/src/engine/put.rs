@@ -3,16 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-
-use super::bodies::{blocking, content_body};
-use super::coding::{CodecMemory, Encoded, ReadyReference};
+use super::bodies::content_body;
+use super::making::{Made, Making};
 use super::plan::{self, Form, PutFacts, WhyWhole};
-use super::reference::{Keep, Loaded, ReferenceState, Search, StoredReference, note_kept};
+use super::reference::{ReferenceState, StoredReference};
 use super::source::{Opened, Prepared, Source};
 use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
-use crate::cache::{CacheKey, Form as CacheForm};
-use crate::codec::{DeltaCodec, DeltaParts, ReferenceSize};
+use crate::codec::DeltaParts;
 use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::location::MAX_KEY_BYTES;
@@ -96,31 +93,12 @@ pub struct Estimate {
 }
 
 /// What the puts of one operation have in common.
-struct Put<'a> {
+pub(super) struct Put<'a> {
     at: &'a Location,
     space: DeltaSpace,
-    request: &'a PutRequest,
-    prepared: Prepared,
+    pub(super) request: &'a PutRequest,
+    pub(super) prepared: Prepared,
     sent: u64,
-}
-
-/// A delta made against a reference, with the reference in hand.
-struct Made {
-    codec: Arc<dyn DeltaCodec>,
-    delta: Arc<Scratch>,
-    parts: DeltaParts,
-    reference: ReadyReference,
-    used: ReferenceUse,
-}
-
-/// What came of trying to make a delta.
-enum Making {
-    Made(Made),
-    /// The reference is no longer there, or another one is.
-    Moved,
-    Whole(WhyWhole),
-    /// It takes so many bytes of memory, or more.
-    NeedsMemory(u64),
 }
 
 impl Engine {
@@ -269,136 +247,6 @@ impl Engine {
         Ok(Becoming::Reference(put.as_reference(&put.space, receipt.e_tag)))
     }
 
-    /// Keeps in the cache what has become a reference, as it is stored.
-    async fn keep_source(&self, prepared: &Prepared) {
-        let entry = CacheKey::stored(prepared.digest.sha256);
-        let kept = match prepared.proven() {
-            Some(proven) => self.inner.cache.insert_proven(&entry, proven).await,
-            None => self.inner.cache.insert(&entry, Arc::clone(prepared.content())).await,
-        };
-        note_kept(&entry, kept.map(drop));
-    }
-
-    /// Whether an object of this size may become a reference, and be used as one later.
-    fn may_be_reference(&self, size: u64) -> bool {
-        let limit = self.inner.limits.memory;
-        let needs = |codec: &Arc<dyn DeltaCodec>| codec.memory(ReferenceSize::Stored(size), size, limit);
-        plan::may_be_reference(size, self.writers().iter().map(needs))
-    }
-
-    /// Makes a delta by the first codec that can within the memory that is allowed. The content is kept as the reference where it
-    /// was `created` as that.
-    async fn make_delta(&self, put: &Put<'_>, reference: &StoredReference, created: bool) -> Result<Making, Error> {
-        let limit = self.inner.limits.memory;
-        let mut needed = u64::MAX;
-        for codec in self.writers() {
-            let size = ReferenceSize::Stored(reference.size);
-            let mut memory = self.codec_memory(codec, size, put.prepared.digest.size).await;
-            while let Some(allowed) = memory.take() {
-                match self.make_delta_by(codec, &allowed, put, reference, created).await? {
-                    Making::NeedsMemory(more) => needed = more,
-                    making => return Ok(making),
-                }
-                let had = allowed.bytes();
-                // Given back before more is waited for: two who hold some would wait for each other.
-                drop(allowed);
-                if let Some(more) = plan::more_memory(had, needed, limit) {
-                    memory = Some(self.take_memory(more).await);
-                }
-            }
-        }
-        Ok(Making::NeedsMemory(needed))
-    }
-
-    async fn make_delta_by(
-        &self,
-        codec: &Arc<dyn DeltaCodec>,
-        memory: &CodecMemory,
-        put: &Put<'_>,
-        reference: &StoredReference,
-        created: bool,
-    ) -> Result<Making, Error> {
-        let digest = put.prepared.digest;
-        let (ready, used) = if reference.sha256 == digest.sha256 {
-            match self.own_reference(codec, memory, put, created).await? {
-                Ok(ready) => (ready, ReferenceUse::None),
-                Err(needed) => return Ok(Making::NeedsMemory(needed)),
-            }
-        } else {
-            match self.ready_reference(reference, codec, memory).await? {
-                Loading::Loaded(ready, used) => (ready, used),
-                Loading::NeedsMemory(needed) => return Ok(Making::NeedsMemory(needed)),
-                Loading::Moved => return Ok(Making::Moved),
-                Loading::Damaged => {
-                    tracing::warn!(at = %reference.at, "the reference is damaged; the object is stored whole");
-                    return Ok(Making::Whole(WhyWhole::DamagedReference));
-                }
-            }
-        };
-        // Now that it is known how long the reference is in the codec's form.
-        let size = ReferenceSize::Prepared(ready.bytes.len() as u64);
-        match codec.memory(size, digest.size, self.inner.limits.memory) {
-            Some(needed) if needed <= memory.bytes() => {}
-            needed => return Ok(Making::NeedsMemory(needed.unwrap_or(u64::MAX))),
-        }
-        let ratio = put.request.max_ratio.unwrap_or(self.inner.policy.max_ratio);
-        // An object that is its own reference is read like any other, whatever the ratio.
-        let ratio = if reference.sha256 == digest.sha256 { 1.0 } else { ratio };
-        let max_size = (ratio * digest.size as f64) as u64;
-        let target = (Arc::clone(put.prepared.content()), digest);
-        let progress = Arc::clone(&put.request.progress);
-        match self.encode(codec, memory, ready.clone(), target, max_size, progress).await? {
-            Encoded::Delta(delta, parts) => {
-                let (codec, delta) = (Arc::clone(codec), Arc::new(delta));
-                Ok(Making::Made(Made { codec, delta, parts, reference: ready, used }))
-            }
-            Encoded::TooLarge => Ok(Making::Whole(WhyWhole::Ratio)),
-            Encoded::NeedsMemory(needed) => Ok(Making::NeedsMemory(needed)),
-        }
-    }
-
-    /// The content itself as its reference, kept in the cache where it was `created` as that; or the memory that this takes.
-    async fn own_reference(
-        &self,
-        codec: &Arc<dyn DeltaCodec>,
-        memory: &CodecMemory,
-        put: &Put<'_>,
-        created: bool,
-    ) -> Result<Result<ReadyReference, u64>, Error> {
-        let sha256 = put.prepared.digest.sha256;
-        if codec.reference_form() == CacheForm::STORED {
-            if created {
-                self.keep_source(&put.prepared).await;
-            }
-            return Ok(Ok(ReadyReference { bytes: put.content_bytes().await?, sha256 }));
-        }
-        let keep = if created { Keep::Either } else { Keep::Nothing };
-        self.make_ready(codec, memory, put.content_bytes().await?, sha256, keep).await
-    }
-
-    /// The reference in memory, proven: from the cache or from the store, tried again where the cache was damaged.
-    async fn ready_reference(
-        &self,
-        reference: &StoredReference,
-        codec: &Arc<dyn DeltaCodec>,
-        memory: &CodecMemory,
-    ) -> Result<Loading, Error> {
-        for search in Search::ROUNDS {
-            let found = match self.find_reference(reference, &codec.reference_form(), search).await {
-                Ok(found) => found,
-                Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
-                Err(error) => return Err(error),
-            };
-            match self.load_reference(found, reference.sha256, codec, memory).await? {
-                Loaded::Ready(ready, used) => return Ok(Loading::Loaded(ready, used)),
-                Loaded::NeedsMemory(needed) => return Ok(Loading::NeedsMemory(needed)),
-                Loaded::DamagedInStore(_) => return Ok(Loading::Damaged),
-                Loaded::DamagedInCache => {}
-            }
-        }
-        Ok(Loading::Damaged)
-    }
-
     /// Stores a delta under the object's name; `None` where a foreign object stands there.
     async fn store_delta(
         &self,
@@ -526,14 +374,6 @@ enum Becoming {
     TooLarge,
 }
 
-/// What came of loading a reference.
-enum Loading {
-    Loaded(ReadyReference, ReferenceUse),
-    NeedsMemory(u64),
-    Moved,
-    Damaged,
-}
-
 impl<'a> Put<'a> {
     fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
         Self { at, space: DeltaSpace::of(at), request, prepared, sent: 0 }
@@ -542,15 +382,6 @@ impl<'a> Put<'a> {
     fn as_reference(&self, space: &DeltaSpace, e_tag: ETag) -> StoredReference {
         let digest = self.prepared.digest;
         StoredReference { at: space.reference(), e_tag, sha256: digest.sha256, size: digest.size }
-    }
-
-    async fn content_bytes(&self) -> Result<Bytes, Error> {
-        if let PutBody::Bytes(bytes) = self.prepared.body() {
-            return Ok(bytes);
-        }
-        let content = Arc::clone(self.prepared.content());
-        let read = blocking(move || content.read_vec(0, content.size() as usize)).await;
-        Ok(read.map_err(Error::Source)?.into())
     }
 
     fn options(&self, mode: PutMode, metadata: Metadata) -> PutOptions {
