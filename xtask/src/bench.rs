@@ -80,7 +80,7 @@ impl Arguments {
                 name => parsed.chosen.push(name.to_owned()),
             }
         }
-        for (values, default) in [(&mut parsed.codecs, "zstd"), (&mut parsed.efforts, "default")] {
+        for (values, default) in [(&mut parsed.codecs, "dgd1"), (&mut parsed.efforts, "default")] {
             if values.is_empty() {
                 values.push(default.to_owned());
             }
@@ -161,6 +161,22 @@ fn measure_family(
 ) -> Result<Vec<Row>> {
     let (reference, targets) = files.split_first().context("a family has a reference")?;
     let (delta, back, log) = (place.join("delta"), place.join("back"), place.join("said"));
+    let mut prepared = Vec::new();
+    for (number, coder) in coders.iter().enumerate() {
+        let form = place.join(format!("prepared-{number}"));
+        match coder.prepare(reference, &form) {
+            None => prepared.push(reference.clone()),
+            Some(mut command) => {
+                let cost = measure::run(&mut command, &log)?;
+                let (cpu, peak) = (cost.cpu.as_secs_f64(), cost.peak >> 20);
+                println!(
+                    "bench: {family}: {} prepares the reference in {cpu:.2} s of CPU and {peak} MiB",
+                    coder.name()
+                );
+                prepared.push(form);
+            }
+        }
+    }
     let mut rows = Vec::new();
     for target in targets {
         let (original, digest) = (fs::metadata(target)?.len(), measure::digest(target)?);
@@ -182,10 +198,10 @@ fn measure_family(
             taken.push((row, Vec::new(), Vec::new()));
         }
         for round in 0..rounds {
-            for (coder, (row, encode, decode)) in coders.iter().zip(&mut taken) {
+            for ((coder, reference), (row, encode, decode)) in coders.iter().zip(&prepared).zip(&mut taken) {
                 encode.push(measure::run(&mut coder.encode(reference, target, &delta), &log)?);
                 row.delta = fs::metadata(&delta)?.len();
-                row.parts = coder.parts(&delta)?;
+                row.parts = coder.parts(&log)?;
                 let cost = measure::run(&mut coder.decode(reference, &delta, original, &back), &log);
                 take(row, decode, cost, &back, &digest)?;
             }
@@ -204,7 +220,8 @@ fn measure_family(
             rows.push(row);
         }
     }
-    for left in [delta, back, log] {
+    let forms = prepared.into_iter().filter(|form| form != reference);
+    for left in [delta, back, log].into_iter().chain(forms) {
         let _ = fs::remove_file(left);
     }
     Ok(rows)
@@ -260,7 +277,7 @@ mod tests {
     #[test]
     fn nothing_is_needed() {
         let parsed = parse(&[]).expect("it is fine");
-        assert_eq!((parsed.rounds, parsed.codecs, parsed.efforts), (1, vec!["zstd".into()], vec!["default".into()]));
+        assert_eq!((parsed.rounds, parsed.codecs, parsed.efforts), (1, vec!["dgd1".into()], vec!["default".into()]));
         assert!(!(parsed.full || parsed.python || parsed.write || parsed.list));
     }
 

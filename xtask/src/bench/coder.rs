@@ -1,12 +1,13 @@
 //! The programs that make deltas: the codecs of this project, and their peers as users would call them.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::programs::{built, cargo, output};
+use crate::programs::{built, cargo};
 
 /// The example that runs one codec over two files.
 const EXAMPLE: &str = "delta";
@@ -85,12 +86,20 @@ impl Coder {
         Some(version_in(&String::from_utf8_lossy(&said)).unwrap_or("of an unknown version").to_owned())
     }
 
-    /// Writes the delta of a target.
+    /// Writes the reference as our codec keeps it ready in the cache.
+    pub(super) fn prepare(&self, reference: &Path, prepared: &Path) -> Option<Command> {
+        let Self::Ours { program, codec, effort } = self else { return None };
+        let mut command = Command::new(program);
+        command.args(["prepare", codec, effort]).arg(reference).arg(prepared);
+        Some(command)
+    }
+
+    /// Writes the delta of a target; to our codecs the reference is given as it was prepared.
     pub(super) fn encode(&self, reference: &Path, target: &Path, delta: &Path) -> Command {
         let mut command = match self {
             Self::Ours { program, codec, effort } => {
                 let mut command = Command::new(program);
-                command.args(["encode", codec, effort]).arg(reference);
+                command.args(["encode", codec, effort]).arg(ready(reference));
                 command
             }
             Self::Xdelta3 => {
@@ -117,7 +126,8 @@ impl Coder {
         match self {
             Self::Ours { program, codec, effort } => {
                 let mut command = Command::new(program);
-                command.args(["decode", codec, effort]).arg(reference).arg(delta).arg(size.to_string()).arg(target);
+                command.args(["decode", codec, effort]).arg(ready(reference)).arg(delta);
+                command.arg(size.to_string()).arg(target);
                 command
             }
             Self::Xdelta3 => {
@@ -134,11 +144,18 @@ impl Coder {
         }
     }
 
-    /// How many bytes of a delta each of the codec's representations takes; nothing of a peer's.
-    pub(super) fn parts(&self, delta: &Path) -> Result<BTreeMap<String, u64>> {
-        let Self::Ours { program, codec, effort } = self else { return Ok(BTreeMap::new()) };
-        parts_in(&output(Command::new(program).args(["parts", codec, effort]).arg(delta))?)
+    /// What a delta is made of, as our codecs say when they have made it; nothing of a peer's.
+    pub(super) fn parts(&self, said: &Path) -> Result<BTreeMap<String, u64>> {
+        if !self.is_ours() {
+            return Ok(BTreeMap::new());
+        }
+        parts_in(&fs::read_to_string(said).with_context(|| format!("cannot read {}", said.display()))?)
     }
+}
+
+/// A prepared reference, as the example is told of it.
+fn ready(prepared: &Path) -> String {
+    format!("prepared:{}", prepared.display())
 }
 
 /// Reads `{"codec": …, "parts": {"name": bytes, …}}`.
@@ -193,6 +210,6 @@ mod tests {
         assert_eq!(typed(&Coder::Zstd { level: 19 }), pair(encode, decode));
         let (codec, effort) = ("zstd".to_owned(), "default".to_owned());
         let ours = Coder::Ours { program: "delta".into(), codec, effort };
-        assert_eq!(typed(&ours), pair("delta encode zstd default a b d", "delta decode zstd default a d 9 b"));
+        assert_eq!(typed(&ours), pair("delta encode zstd default prepared:a b d", "delta decode zstd default prepared:a d 9 b"));
     }
 }

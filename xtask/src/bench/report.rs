@@ -33,7 +33,8 @@ pub(super) fn report(facts: &[String], remarks: &[String], rows: &[Row]) -> Stri
     }
     text.push_str(
         "\nThe first version of a family is the reference, and figures are sums over the others; peak memory is the \
-         largest. CPU is user and system time of the whole process. MB are 10^6 bytes, MiB 2^20.\n\n",
+         largest. CPU is user and system time of the whole process. Our codecs take the reference as the cache keeps it, \
+         prepared. MB are 10^6 bytes, MiB 2^20.\n\n",
     );
     text.push_str(&families(rows));
     let sections = [
