@@ -19,10 +19,11 @@ fuzz_target!(init: seed(seeds), |key: &str| {
     let object = Location::new("b", key);
     let stored = whole_form(&object);
     assert_eq!(StoredName::of(stored.key()), StoredName::Whole(key.to_owned()));
-    if !key.is_empty() && !key.ends_with('/') {
-        if let Some(delta) = delta_form(&object) {
-            assert_eq!(StoredName::of(delta.key()), StoredName::Delta(key.to_owned()));
-        }
+    if !key.is_empty()
+        && !key.ends_with('/')
+        && let Some(delta) = delta_form(&object)
+    {
+        assert_eq!(StoredName::of(delta.key()), StoredName::Delta(key.to_owned()));
     }
     let space = DeltaSpace::of(&object);
     assert_eq!(StoredName::of(space.reference().key()), StoredName::Reference);

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 
 const LENGTH: usize = 2 * CHUNK + 100;
 
-static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..LENGTH).map(|at| (at * at >> 9) as u8).collect());
+static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| (0..LENGTH).map(|at| ((at * at) >> 9) as u8).collect());
 
 /// The bodies with their length bound, and without.
 static BODIES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {

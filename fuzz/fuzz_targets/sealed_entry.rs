@@ -11,8 +11,10 @@ use deltaglider_fuzz::seed;
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;
 
+type Entry = (Subject, [u8; HEADER_LENGTH]);
+
 /// Two entries under one key.
-static SEALED: LazyLock<(CacheEncryptionKey, [(Subject, [u8; HEADER_LENGTH]); 2])> = LazyLock::new(|| {
+static SEALED: LazyLock<(CacheEncryptionKey, [Entry; 2])> = LazyLock::new(|| {
     let Ok(key) = CacheEncryptionKey::fill_with(|key| {
         key.fill(1);
         Ok::<_, std::convert::Infallible>(())
