@@ -9,7 +9,7 @@ mod encoder;
 mod huffman;
 mod inflate;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod symbols;
 mod tokens;
 mod trees;

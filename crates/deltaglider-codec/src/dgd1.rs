@@ -4,6 +4,8 @@ mod budget;
 mod decode;
 mod directory;
 mod encode;
+#[cfg(feature = "measure")]
+pub(crate) mod forged;
 mod frames;
 mod prepared;
 mod recipe;

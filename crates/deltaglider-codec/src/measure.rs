@@ -1,6 +1,9 @@
-//! The rooms' doors, opened for the examples that measure them; no part of the interface.
+//! The rooms' doors, opened for the programs that measure them and look for harm; no part of the interface.
+
+use bytes::Bytes;
 
 use crate::deflate;
+use crate::dgd1::forged;
 
 /// Plaintext and length of the stream at the start of `input`.
 #[must_use]
@@ -24,4 +27,28 @@ pub fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
     deflate::rebuild(deflate::Kind::from_number(kind)?, plain, side, length).ok()
+}
+
+/// A delta with this directory before these frames, and how long a target it promises.
+#[must_use]
+pub fn delta_of_directory(reference: &Bytes, directory: &[u8], frames: &[u8]) -> Option<(Vec<u8>, u64)> {
+    forged::of_directory(reference, directory, frames).ok()
+}
+
+/// Directory and frames of a delta.
+#[must_use]
+pub fn directory_of(delta: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    forged::directory(delta).ok()
+}
+
+/// A delta with this recipe, whose side and body are the first bytes of `content`, and how long a target it promises.
+#[must_use]
+pub fn delta_of_recipe(reference: &Bytes, recipe: &[u8], content: &[u8]) -> Option<(Vec<u8>, u64)> {
+    forged::of_recipe(reference, recipe, content)
+}
+
+/// Recipe, and side and body, of a delta.
+#[must_use]
+pub fn recipe_of(reference: &Bytes, delta: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    forged::recipe(reference, delta).ok()
 }

@@ -178,7 +178,7 @@ pub fn delta_metadata(
         ("dg-ref-key", delta.reference.key().to_owned()),
         ("dg-delta-size", delta.size.to_string()),
     ];
-    if !delta.reference.key().is_ascii() {
+    if !is_plain(delta.reference.key()) {
         // The space's own reference is tried first, and `dg-ref-path` says that it is meant.
         fields.retain(|(name, _)| *name != "dg-ref-key");
     }
@@ -217,6 +217,11 @@ fn common_fields(digest: &ContentDigest, now: SystemTime) -> Vec<(&'static str, 
         ("dg-tool", TOOL.to_owned()),
         ("dg-created-at", format_time(now)),
     ]
+}
+
+/// Whether a store takes a value as it is: as a header, a control character is refused, and space around it is lost.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value
 }
 
 fn name_fields(field: &'static str, name: &str) -> Vec<(&'static str, String)> {
@@ -405,6 +410,29 @@ mod tests {
         assert_eq!(user_metadata(&stored), user);
         let stored = reference_metadata(&object, &digest, now);
         assert_eq!(Record::read(&stored), Ok(Record::Reference(content)));
+    }
+
+    #[test]
+    fn every_value_of_ours_is_one_that_stores_take() {
+        let digest = ContentDigest::of(b"abc");
+        for key in
+            ["a\u{2}b/x.zip", "a\nb/x.zip", "a\u{7f}/x.zip", " a/x.zip", "größe/x.zip", "a b/x y\n.zip", " ", "a/\t"]
+        {
+            let object = Location::new("b", key);
+            let reference = crate::DeltaSpace::of(&object).reference();
+            let facts =
+                DeltaFacts { codec: CodecId::ZSTD, reference: &reference, reference_sha256: Sha256([0; 32]), size: 9 };
+            let written = [
+                reference_metadata(&object, &digest, UNIX_EPOCH),
+                whole_metadata(&object, &digest, UNIX_EPOCH, &Metadata::new()),
+                delta_metadata(&object, &digest, &facts, UNIX_EPOCH, &Metadata::new()),
+            ];
+            for (name, value) in written.iter().flatten() {
+                assert!(is_plain(value), "{key:?}: {name} is {value:?}");
+            }
+            let told = ["a b/", "a/"].iter().any(|space| key.starts_with(space)) || key == " ";
+            assert_eq!(written[2].contains_key("dg-ref-key"), told, "{key:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Finding;
 use crate::workspace::Workspace;
 
 /// What may stand there, besides tools' files whose names begin with a dot.
-const ALLOWED: [&str; 11] = [
+const ALLOWED: [&str; 12] = [
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",
@@ -15,6 +15,7 @@ const ALLOWED: [&str; 11] = [
     "crates",
     "deny.toml",
     "docs",
+    "fuzz",
     "rustfmt.toml",
     "tests",
     "xtask",

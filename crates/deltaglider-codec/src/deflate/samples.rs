@@ -28,7 +28,7 @@ pub(super) fn streams(plain: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A stream that `choices` choose: blocks of every kind, copies of every length and distance.
-pub(super) fn valid_stream(choices: &[u8]) -> Vec<u8> {
+pub(crate) fn valid_stream(choices: &[u8]) -> Vec<u8> {
     let mut bits = BitWriter::with_capacity(0);
     let mut plain = 0;
     for block in choices.chunks(40) {

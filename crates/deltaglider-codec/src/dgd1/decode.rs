@@ -116,7 +116,7 @@ fn unpack<'a>(
 }
 
 /// The tokens of the streams of the reference that a frame of the side names.
-fn tokens_of<'a>(reference: &Prepared<'_>, frame: &Frame) -> Result<std::borrow::Cow<'a, [u8]>, CodecError> {
+pub(super) fn tokens_of<'a>(reference: &Prepared<'_>, frame: &Frame) -> Result<std::borrow::Cow<'a, [u8]>, CodecError> {
     let mut gathered = Vec::new();
     for stream in frame.prefix.iter().cloned().flatten() {
         let packed = &reference.form()[reference.map.streams[stream].packed.clone()];

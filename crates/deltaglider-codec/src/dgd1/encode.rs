@@ -1,5 +1,6 @@
 //! Makes a delta: finds the streams of the target, decides how each is stored, and packs what is left.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -17,6 +18,9 @@ use crate::containers::{self, Layout, Limits, Piece, Stream};
 use crate::deflate::{self, Kind, Representation};
 use crate::threads::spread;
 
+/// What header, directory and a frame take of their own, and a little more.
+const OVERHEAD: usize = 256;
+
 /// How a stream of the target is stored.
 enum Choice {
     /// It stands in the expanded reference.
@@ -29,8 +33,8 @@ enum Choice {
 
 /// What is put together while the target is walked over.
 #[derive(Default)]
-struct Assembly {
-    body: Vec<u8>,
+struct Assembly<'a> {
+    body: Cow<'a, [u8]>,
     side: Vec<u8>,
     /// Where tokens stand in the side, and the stream of the reference whose tokens they resemble.
     tokens: Vec<(usize, usize)>,
@@ -52,7 +56,8 @@ pub(super) struct Delta {
     pub(super) parts: DeltaParts,
 }
 
-/// Makes the delta of a target that lies in memory.
+/// Makes the delta of a target that lies in memory. Where nothing helps, it is longer than the target: by 256 bytes, and for each
+/// frame by its entry and what zstd adds to bytes that it cannot pack, three in 128 KiB.
 pub(super) fn encode(
     reference: &Prepared<'_>,
     target: &[u8],
@@ -66,26 +71,26 @@ pub(super) fn encode(
     let choices = chooser.choose(&layout, target);
     let mut assembly = Assembly::default();
     let parts = assembly.walk(&layout, target, &choices, &known);
+    let raw = layout.streams.iter().map(|stream| stream.range.len() as u64).sum();
     drop((layout, choices));
-    let Assembly { body, side, tokens, mut tally } = assembly;
+    let as_it_stands = matches!(parts[..], [] | [Part::Plain(_)]);
+    let made = assembly.pack(parts, reference, target, budget, effort)?;
+    if as_it_stands || made.length() <= target.len() + OVERHEAD {
+        return Ok(made);
+    }
+    // Plaintext and tokens tell in part the same: together they may take more than the streams do.
+    drop(made);
+    let mut tally = DeltaParts::default();
+    (tally.raw, tally.plain) = (raw, target.len() as u64 - raw);
+    let assembly = Assembly { body: Cow::Borrowed(target), tally, ..Assembly::default() };
+    assembly.pack(vec![Part::Plain(target.len())], reference, target, budget, effort)
+}
 
-    let side_frames = pack_side(reference, &side, &tokens, budget, effort)?;
-    let body_frames = pack_body(reference, &body, budget, effort)?;
-    let list = |frames: &[(Frame, Vec<u8>)]| frames.iter().map(|(frame, _)| frame.clone()).collect();
-    let directory = Directory { parts, side: list(&side_frames), body: list(&body_frames) };
-    let (packed, plain) = directory.write()?;
-    let header = Header {
-        reference: reference.map.content as u64,
-        target: target.len() as u64,
-        reference_sha256: reference.sha256,
-        target_sha256: Sha256::of(target),
-        packed: packed.len(),
-        plain,
-    };
-    tally.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
-    tally.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
-    let frames = side_frames.into_iter().chain(body_frames).map(|(_, packed)| packed).collect();
-    Ok(Delta { head: [header.write(), packed].concat(), frames, parts: tally })
+impl Delta {
+    /// Bytes in all.
+    fn length(&self) -> usize {
+        self.head.len() + self.frames.iter().map(Vec::len).sum::<usize>()
+    }
 }
 
 impl<'a> Known<'a> {
@@ -198,7 +203,7 @@ fn numberless(path: &[u8]) -> Vec<u8> {
     out
 }
 
-impl Assembly {
+impl Assembly<'_> {
     fn walk(&mut self, layout: &Layout, content: &[u8], choices: &[Choice], known: &Known<'_>) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         let mut choices = choices.iter();
@@ -237,7 +242,7 @@ impl Assembly {
                         Some(_) => self.tally.raw += length as u64,
                         None => self.tally.plain += length as u64,
                     }
-                    self.body.extend_from_slice(&content[range]);
+                    self.body.to_mut().extend_from_slice(&content[range]);
                     match parts.last_mut() {
                         Some(Part::Plain(more)) => *more += length,
                         _ => parts.push(Part::Plain(length)),
@@ -246,6 +251,35 @@ impl Assembly {
             }
         }
         parts
+    }
+
+    /// Packs what the parts take.
+    fn pack(
+        self,
+        parts: Vec<Part>,
+        reference: &Prepared<'_>,
+        target: &[u8],
+        budget: &Budget,
+        effort: Effort,
+    ) -> Result<Delta, CodecError> {
+        let Self { body, side, tokens, mut tally } = self;
+        let side_frames = pack_side(reference, &side, &tokens, budget, effort)?;
+        let body_frames = pack_body(reference, &body, budget, effort)?;
+        let list = |frames: &[(Frame, Vec<u8>)]| frames.iter().map(|(frame, _)| frame.clone()).collect();
+        let directory = Directory { parts, side: list(&side_frames), body: list(&body_frames) };
+        let (packed, plain) = directory.write()?;
+        let header = Header {
+            reference: reference.map.content as u64,
+            target: target.len() as u64,
+            reference_sha256: reference.sha256,
+            target_sha256: Sha256::of(target),
+            packed: packed.len(),
+            plain,
+        };
+        tally.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
+        tally.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
+        let frames = side_frames.into_iter().chain(body_frames).map(|(_, packed)| packed).collect();
+        Ok(Delta { head: [header.write(), packed].concat(), frames, parts: tally })
     }
 }
 
@@ -306,4 +340,28 @@ fn pack_side(
         Ok((Frame { plain: piece.len(), packed: packed.len(), prefix }, packed))
     });
     packed.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use deltaglider_testkit::codec_conformance::noise;
+
+    use super::super::prepared;
+    use super::*;
+    use crate::deflate::samples::valid_stream;
+
+    #[test]
+    fn a_stream_whose_parts_take_more_than_itself_is_kept_as_it_is() {
+        let stream = valid_stream(&noise(1, 4000));
+        let target = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff", &stream[..], &[0; 8]].concat();
+        let form = Bytes::from(prepared::prepare(b"nothing like it", 256 << 20).expect("prepared"));
+        let reference = Prepared::read(&form).expect("read");
+        let budget = Budget::share(1 << 20, target.len() as u64, 256 << 20, Effort::Default).expect("fits");
+        let layout = layout(&target, 1 << 20);
+        assert_eq!(layout.streams.len(), 1, "it is seen as a stream");
+        let delta = encode(&reference, &target, &budget, Effort::Default).expect("encoded");
+        assert!(delta.length() <= target.len() + OVERHEAD, "{} bytes of {}", delta.length(), target.len());
+        assert_eq!((delta.parts.raw, delta.parts.plain), (stream.len() as u64, 18));
+    }
 }

@@ -1,0 +1,127 @@
+//! What the fuzz targets share: seeds, a reference, and a bound of memory that is held.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use deltaglider_codec::Dgd1Codec;
+use deltaglider_core::codec::{CodecLimits, DeltaCodec};
+use deltaglider_core::digest::Sha256;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Bytes of memory that every codec is given.
+pub const MEMORY: u64 = 64 << 20;
+
+/// Two versions of an archive whose streams an encoder makes again, are kept as tokens, and lie in one another, with what is
+/// plain between them.
+static VERSIONS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+    ["1", "2"].map(|version| {
+        let vector = |name: &str| read(&vectors().join("encoders").join(version).join(name));
+        let plain = read(&vectors().join(format!("encoders/plaintext-{version}.bin")));
+        [&vector("python-6.gz")[..], &vector("libdeflate-6.gz"), &vector("infozip-6.zip"), &plain[..3000]].concat()
+    })
+});
+
+/// The reference of the targets that decode.
+pub static REFERENCE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(VERSIONS[0].clone()));
+
+/// The same, prepared for `dgd1`.
+pub static PREPARED: LazyLock<Bytes> =
+    LazyLock::new(|| Bytes::from(Dgd1Codec::default().prepare(&*REFERENCE, MEMORY).expect("prepared")));
+
+/// Targets whose deltas are seeds: another version, the reference itself, parts of them, archives that are small, and nothing.
+pub fn targets() -> Vec<Bytes> {
+    let [first, second] = &*VERSIONS;
+    let mut targets = archives();
+    targets.retain(|archive| archive.len() < 4000);
+    let parts = [second, first, &first[..5000], &second[second.len() - 4000..], b""];
+    targets.extend(parts.map(<[u8]>::to_vec));
+    targets.into_iter().map(Bytes::from).collect()
+}
+
+/// The codec's delta of a target.
+pub fn delta(codec: &dyn DeltaCodec, reference: &Bytes, target: &Bytes) -> Vec<u8> {
+    let mut delta = Vec::new();
+    codec.encode(reference, target, &mut delta, &limits(target.len() as u64)).expect("encoded");
+    delta
+}
+
+/// The bounds of a call.
+pub fn limits(target_size: u64) -> CodecLimits {
+    CodecLimits { memory: MEMORY, target_size }
+}
+
+/// Archives of every container that the project has vectors of, all of them small.
+pub fn archives() -> Vec<Vec<u8>> {
+    let encoders = ["7zip-9.gz", "go-huffman.gz", "gzip-members-6.gz", "libdeflate-6.gz", "zopfli-15.gz"];
+    let archives = std::fs::read_dir(vectors().join("containers")).expect("the vectors");
+    let mut archives: Vec<PathBuf> = archives.map(|entry| entry.expect("a vector").path()).collect();
+    archives.retain(|path| path.extension().is_some_and(|extension| extension != "txt"));
+    archives.sort();
+    archives.extend(encoders.map(|name| vectors().join("encoders/1").join(name)));
+    archives.iter().map(|path| read(path)).collect()
+}
+
+/// Writes seeds into the corpus that the fuzzer was started with. A seed stands there under its digest.
+pub fn seed(seeds: impl FnOnce() -> Vec<Vec<u8>>) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let corpus = arguments.iter().map(Path::new).find(|path| path.is_dir());
+    let Some(corpus) = corpus.filter(|_| !arguments.iter().any(|argument| argument.starts_with("-merge"))) else {
+        return;
+    };
+    for seed in seeds() {
+        std::fs::write(corpus.join(Sha256::of(&seed).to_string()), &seed).expect("written");
+    }
+}
+
+/// The input before and behind a place that its last two bytes name.
+pub fn split(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (rest, at) = input.split_last_chunk()?;
+    rest.split_at_checked(u16::from_le_bytes(*at).into())
+}
+
+/// An input that [`split`] takes apart into these; none where the first is too long.
+pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+    let at = u16::try_from(first.len()).ok()?;
+    Some([first, second, &at.to_le_bytes()].concat())
+}
+
+/// Calls `work`, and holds it to allocating at most `memory` bytes at once. What zstd allocates is not seen.
+pub fn within<T>(memory: u64, work: impl FnOnce() -> T) -> T {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let done = work();
+    let taken = ALLOCATOR.peak_usage().saturating_sub(before);
+    assert!(taken as u64 <= memory, "{taken} bytes were allocated at once, and {memory} are allowed");
+    done
+}
+
+/// Counts what is written, and refuses more than a target may have.
+#[derive(Debug)]
+pub struct Bounded {
+    /// Bytes that may be written yet.
+    pub rest: u64,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest = self.rest.checked_sub(bytes.len() as u64).expect("no more is written than the target has");
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/deltaglider-codec/tests/vectors")
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
