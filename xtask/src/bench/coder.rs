@@ -210,6 +210,9 @@ mod tests {
         assert_eq!(typed(&Coder::Zstd { level: 19 }), pair(encode, decode));
         let (codec, effort) = ("zstd".to_owned(), "default".to_owned());
         let ours = Coder::Ours { program: "delta".into(), codec, effort };
-        assert_eq!(typed(&ours), pair("delta encode zstd default prepared:a b d", "delta decode zstd default prepared:a d 9 b"));
+        assert_eq!(
+            typed(&ours),
+            pair("delta encode zstd default prepared:a b d", "delta decode zstd default prepared:a d 9 b")
+        );
     }
 }

@@ -358,7 +358,7 @@ mod tests {
         let form = Bytes::from(prepared::prepare(b"nothing like it", 256 << 20).expect("prepared"));
         let reference = Prepared::read(&form).expect("read");
         let budget = Budget::share(1 << 20, target.len() as u64, 256 << 20, Effort::Default).expect("fits");
-        let layout = layout(&target, 1 << 20);
+        let layout = containers::layout_but(&target, &Limits::within(1 << 20), &deflate::inflate, &|_| None);
         assert_eq!(layout.streams.len(), 1, "it is seen as a stream");
         let delta = encode(&reference, &target, &budget, Effort::Default).expect("encoded");
         assert!(delta.length() <= target.len() + OVERHEAD, "{} bytes of {}", delta.length(), target.len());
