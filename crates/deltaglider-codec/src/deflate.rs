@@ -88,6 +88,14 @@ pub(crate) fn represent(stream: &[u8], plain: &[u8]) -> Option<Representation> {
     }
 }
 
+/// Does the same with the encoders alone that one of these sides names.
+pub(crate) fn represent_by(sides: &[Vec<u8>], stream: &[u8], plain: &[u8]) -> Option<Representation> {
+    match sides.iter().find(|side| encoder::gives(side, stream, plain)) {
+        Some(side) => Some(Representation { kind: Kind::Encoder, side: side.clone() }),
+        None => represent_tokens(stream, plain),
+    }
+}
+
 /// Keeps exactly `stream` as tokens, proven; None where it is no stream with this plaintext.
 pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
     let side = tokens(stream)?;

@@ -88,6 +88,12 @@ impl Encoder {
     }
 }
 
+/// Whether the encoder named by `side` gives exactly `stream`.
+pub(super) fn gives(side: &[u8], stream: &[u8], plain: &[u8]) -> bool {
+    let encoder = Encoder::from_side(side);
+    encoder.and_then(|encoder| encoder.deflate(plain, stream.len(), Some(stream))).is_some_and(|other| other == stream)
+}
+
 /// The stream of `length` bytes that the encoder named by `side` gives.
 pub(super) fn rebuild(plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
     Encoder::from_side(side)?.deflate(plain, length, None).filter(|stream| stream.len() == length)

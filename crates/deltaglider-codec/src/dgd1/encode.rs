@@ -21,6 +21,13 @@ use crate::threads::spread;
 /// What header, directory and a frame take of their own, and a little more.
 const OVERHEAD: usize = 256;
 
+/// Streams that tell by which encoders all are made, where there are more.
+const SAMPLE: usize = 16;
+/// A stream with so many bytes of plaintext is worth a try by every encoder.
+const LONG: usize = 64 << 10;
+/// No tokens take fewer bytes.
+const LEAST_TOKENS: usize = 32;
+
 /// How a stream of the target is stored.
 enum Choice {
     /// It stands in the expanded reference.
@@ -67,8 +74,7 @@ pub(super) fn encode(
     let known = Known::of(reference);
     let limits = Limits::within(budget.expanded);
     let layout = containers::layout_but(target, &limits, &deflate::inflate, &|stream| known.copy_of(stream));
-    let chooser = Chooser { reference, known: &known, budget, effort };
-    let choices = chooser.choose(&layout, target);
+    let choices = Chooser::new(reference, &known, budget, effort, &layout, target).choose(&layout, target);
     let mut assembly = Assembly::default();
     let parts = assembly.walk(&layout, target, &choices, &known);
     let raw = layout.streams.iter().map(|stream| stream.range.len() as u64).sum();
@@ -124,9 +130,53 @@ struct Chooser<'a> {
     known: &'a Known<'a>,
     budget: &'a Budget,
     effort: Effort,
+    /// What the largest streams came to, where there are many, by their places in memory.
+    sampled: HashMap<usize, Option<Representation>>,
+    /// The sides of their encoders.
+    usual: Vec<Vec<u8>>,
 }
 
-impl Chooser<'_> {
+impl<'a> Chooser<'a> {
+    /// Where there are many streams, looks at the largest: an archive is made by one program, mostly, and to try every encoder on
+    /// a small stream takes as long as to make hundreds of them.
+    fn new(
+        reference: &'a Prepared<'a>,
+        known: &'a Known<'a>,
+        budget: &'a Budget,
+        effort: Effort,
+        layout: &Layout,
+        target: &[u8],
+    ) -> Self {
+        let mut own = Self { reference, known, budget, effort, sampled: HashMap::new(), usual: Vec::new() };
+        let mut streams = Vec::new();
+        own.changed(layout, target, &mut streams);
+        if streams.len() > SAMPLE {
+            streams.sort_by_key(|(stream, _)| std::cmp::Reverse(stream.plain.len()));
+            streams.truncate(SAMPLE);
+            let found = spread(&streams, budget.threads, |(stream, bytes)| own.represent(stream, bytes));
+            for ((stream, _), found) in streams.iter().zip(found) {
+                if let Some(Representation { kind: Kind::Encoder, side }) = &found
+                    && !own.usual.contains(side)
+                {
+                    own.usual.push(side.clone());
+                }
+                own.sampled.insert(place(stream), found);
+            }
+        }
+        own
+    }
+
+    /// All streams, however deep, that are not in the reference, with their bytes.
+    fn changed<'s>(&self, layout: &'s Layout, parent: &'s [u8], found: &mut Vec<(&'s Stream, &'s [u8])>) {
+        for stream in &layout.streams {
+            let bytes = &parent[stream.range.clone()];
+            if stream.known.or_else(|| self.known.copy_of(bytes)).is_none() {
+                found.push((stream, bytes));
+                self.changed(&stream.inner, &stream.plain, found);
+            }
+        }
+    }
+
     /// Decides for all streams of one parent, and for those in them that are made again.
     fn choose(&self, layout: &Layout, parent: &[u8]) -> Vec<Choice> {
         // The longest first, so that no thread is left with one at the end.
@@ -151,15 +201,32 @@ impl Chooser<'_> {
         if let Some(at) = stream.known.or_else(|| self.known.copy_of(bytes)) {
             return Choice::Copy(at);
         }
-        self.cheap_tokens(stream, bytes)
-            .or_else(|| deflate::represent(bytes, &stream.plain))
-            .map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new()))
+        let representation = match self.sampled.get(&place(stream)) {
+            Some(found) => found.clone(),
+            None => self.represent(stream, bytes),
+        };
+        representation.map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new()))
+    }
+
+    fn represent(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {
+        if let Some(tokens) = self.cheap_tokens(stream, bytes) {
+            return Some(tokens);
+        }
+        let plain = &stream.plain;
+        let is_long = plain.len() >= LONG && !self.usual.is_empty();
+        match self.sampled.is_empty() || is_long {
+            true => deflate::represent(bytes, plain),
+            false => deflate::represent_by(&self.usual, bytes, plain),
+        }
     }
 
     /// The tokens of a stream, where they are much like those of the stream of the same name in the reference: a stream is made
     /// again from them many times as fast as by its encoder.
     fn cheap_tokens(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {
         let most = bytes.len() / cheap_share(self.effort)?;
+        if most < LEAST_TOKENS {
+            return None;
+        }
         let alike = tokens_of(self.reference, self.known.alike(&stream.path)?)?;
         if alike.len() > self.budget.prefix {
             return None;
@@ -174,6 +241,11 @@ impl Chooser<'_> {
         }
         Some(representation)
     }
+}
+
+/// Where a stream lies, which tells it from all others.
+fn place(stream: &Stream) -> usize {
+    std::ptr::from_ref(stream).addr()
 }
 
 /// Tokens are cheap where they take no more than one byte in so many of their stream.
@@ -345,7 +417,7 @@ fn pack_side(
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use deltaglider_testkit::codec_conformance::noise;
+    use deltaglider_testkit::codec_conformance::{noise, text};
 
     use super::super::prepared;
     use super::*;
@@ -363,5 +435,35 @@ mod tests {
         let delta = encode(&reference, &target, &budget, Effort::Default).expect("encoded");
         assert!(delta.length() <= target.len() + OVERHEAD, "{} bytes of {}", delta.length(), target.len());
         assert_eq!((delta.parts.raw, delta.parts.plain), (stream.len() as u64, 18));
+    }
+
+    #[test]
+    fn of_many_streams_a_few_tell_the_encoder() {
+        let form = Bytes::from(prepared::prepare(b"nothing like it", 256 << 20).expect("prepared"));
+        let reference = Prepared::read(&form).expect("read");
+        let member = |stream: &[u8]| [b"\x1f\x8b\x08\0\0\0\0\0\0\xff", stream, &[0; 8]].concat();
+        let by_miniz = |seed| member(&miniz_oxide::deflate::compress_to_vec(&text(seed, 3000), 6));
+        let by_nobody = |seed| member(&valid_stream(&noise(seed, 300)));
+        let chosen = |target: Vec<u8>| {
+            let budget = Budget::share(1 << 20, target.len() as u64, 256 << 20, Effort::Default).expect("fits");
+            let known = Known::of(&reference);
+            let limits = Limits::within(1 << 24);
+            let layout = containers::layout_but(&target, &limits, &deflate::inflate, &|_| None);
+            let chooser = Chooser::new(&reference, &known, &budget, Effort::Default, &layout, &target);
+            let sampled = (chooser.sampled.len(), chooser.usual.len());
+            let delta = encode(&reference, &target, &budget, Effort::Default).expect("encoded");
+            (layout.streams.len(), sampled, delta.parts)
+        };
+        let (streams, sampled, parts) = chosen((0..40).flat_map(by_miniz).collect());
+        // Short streams are given by several encoders alike.
+        assert_eq!((streams, sampled.0, parts.tokens), (40, SAMPLE, 0));
+        assert!((1..10).contains(&sampled.1), "{sampled:?}");
+        let (streams, sampled, parts) = chosen((0..40).flat_map(by_nobody).collect());
+        assert_eq!((streams, sampled, parts.reencoded), (40, (SAMPLE, 0), 0));
+        // Few are each looked at.
+        let mixed: Vec<u8> = (0..5).flat_map(by_nobody).chain((0..5).flat_map(by_miniz)).collect();
+        let (streams, sampled, parts) = chosen(mixed);
+        assert_eq!((streams, sampled), (10, (0, 0)));
+        assert!(parts.reencoded > 0, "{parts:?}");
     }
 }
