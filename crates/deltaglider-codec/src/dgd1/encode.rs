@@ -80,16 +80,19 @@ pub(super) fn encode(
     let raw = layout.streams.iter().map(|stream| stream.range.len() as u64).sum();
     drop((layout, choices));
     let as_it_stands = matches!(parts[..], [] | [Part::Plain(_)]);
-    let made = assembly.pack(parts, reference, target, budget, effort)?;
-    if as_it_stands || made.length() <= target.len() + OVERHEAD {
+    let expanded = &reference.form()[..reference.map.body];
+    let made = assembly.pack(parts, reference, expanded, target, budget, effort)?;
+    if as_it_stands || made.length() <= target.len() / 4 * 3 + OVERHEAD {
         return Ok(made);
     }
-    // Plaintext and tokens tell in part the same: together they may take more than the streams do.
-    drop(made);
+    // Plaintext and tokens tell in part the same: together they may take more than the streams do. Compressed bytes are like
+    // compressed ones.
     let mut tally = DeltaParts::default();
     (tally.raw, tally.plain) = (raw, target.len() as u64 - raw);
     let assembly = Assembly { body: Cow::Borrowed(target), tally, ..Assembly::default() };
-    assembly.pack(vec![Part::Plain(target.len())], reference, target, budget, effort)
+    let parts = vec![Part::Plain(target.len())];
+    let plainly = assembly.pack(parts, reference, reference.form(), target, budget, effort)?;
+    Ok(if plainly.length() < made.length() { plainly } else { made })
 }
 
 impl Delta {
@@ -325,18 +328,19 @@ impl Assembly<'_> {
         parts
     }
 
-    /// Packs what the parts take.
+    /// Packs what the parts take; the body like what it resembles in `alike`, which is the start of the reference's form.
     fn pack(
         self,
         parts: Vec<Part>,
         reference: &Prepared<'_>,
+        alike: &[u8],
         target: &[u8],
         budget: &Budget,
         effort: Effort,
     ) -> Result<Delta, CodecError> {
         let Self { body, side, tokens, mut tally } = self;
         let side_frames = pack_side(reference, &side, &tokens, budget, effort)?;
-        let body_frames = pack_body(reference, &body, budget, effort)?;
+        let body_frames = pack_body(alike, &body, budget, effort)?;
         let list = |frames: &[(Frame, Vec<u8>)]| frames.iter().map(|(frame, _)| frame.clone()).collect();
         let directory = Directory { parts, side: list(&side_frames), body: list(&body_frames) };
         let (packed, plain) = directory.write()?;
@@ -355,16 +359,8 @@ impl Assembly<'_> {
     }
 }
 
-/// Packs the body, each frame with the ranges of the reference that it resembles.
-fn pack_body(
-    reference: &Prepared<'_>,
-    body: &[u8],
-    budget: &Budget,
-    effort: Effort,
-) -> Result<Vec<(Frame, Vec<u8>)>, CodecError> {
-    let form = reference.form();
-    // The streams behind the body of the reference are like nothing but themselves, and those are copied.
-    let plain = &form[..reference.map.body];
+/// Packs the body, each frame with the ranges of `plain` that it resembles.
+fn pack_body(plain: &[u8], body: &[u8], budget: &Budget, effort: Effort) -> Result<Vec<(Frame, Vec<u8>)>, CodecError> {
     let whole = plain.len() <= budget.prefix;
     let prints = if whole || body.is_empty() { None } else { Some(Fingerprints::of(plain)) };
     let pieces: Vec<&[u8]> = body.chunks(budget.frame).collect();
@@ -461,7 +457,7 @@ mod tests {
         let (streams, sampled, parts) = chosen((0..40).flat_map(by_nobody).collect());
         assert_eq!((streams, sampled, parts.reencoded), (40, (SAMPLE, 0), 0));
         // Few are each looked at.
-        let mixed: Vec<u8> = (0..5).flat_map(by_nobody).chain((0..5).flat_map(by_miniz)).collect();
+        let mixed: Vec<u8> = (0..1).flat_map(by_nobody).chain((0..9).flat_map(by_miniz)).collect();
         let (streams, sampled, parts) = chosen(mixed);
         assert_eq!((streams, sampled), (10, (0, 0)));
         assert!(parts.reencoded > 0, "{parts:?}");
