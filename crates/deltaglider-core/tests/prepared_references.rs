@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
 use deltaglider_core::cache::{CacheKey, Form, ReferenceCache as _};
@@ -34,6 +34,8 @@ struct Backwards {
     encode_needs: u64,
     decode_needs: u64,
     on_encode: Box<dyn Fn() + Send + Sync>,
+    /// Whether the next reference cannot be restored.
+    loses: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Backwards {
@@ -46,7 +48,8 @@ impl Default for Backwards {
     fn default() -> Self {
         let prepared = AtomicUsize::new(0);
         let on_encode = Box::new(|| {});
-        Self { prepared, usual: MIB, prepare_needs: 0, encode_needs: 0, decode_needs: 0, on_encode }
+        let loses = Arc::default();
+        Self { prepared, usual: MIB, prepare_needs: 0, encode_needs: 0, decode_needs: 0, on_encode, loses }
     }
 }
 
@@ -76,6 +79,9 @@ impl DeltaCodec for Backwards {
     }
 
     fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {
+        if self.loses.swap(false, SeqCst) {
+            return Err(CodecError::Damaged("as planned".to_owned()));
+        }
         Ok(stored.write_all(&forwards(prepared)?)?)
     }
 
@@ -240,6 +246,28 @@ async fn a_reference_that_is_removed_meanwhile_is_put_back_as_it_was() {
         cold.get(number).await.expect("got");
     }
     assert_eq!(cold.fetched(), 1);
+}
+
+#[tokio::test]
+async fn where_a_reference_is_removed_and_lost_the_object_takes_its_place() {
+    let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::with_bucket("b"));
+    let (removed, lost, first_run) = (Arc::clone(&store), Arc::new(AtomicBool::new(false)), AtomicBool::new(true));
+    let loses = Arc::clone(&lost);
+    let remove = move || {
+        if first_run.swap(false, SeqCst) {
+            let reference = at("r/reference.bin");
+            let gone = removed.delete_one(&reference, None);
+            tokio::runtime::Handle::current().block_on(gone).expect("removed");
+            lost.store(true, SeqCst);
+        }
+    };
+    Bench::over(CountingStore::new(Arc::clone(&store)), MapCache::default(), Backwards::default()).put(0).await;
+    let codec = Backwards { on_encode: Box::new(remove), loses, ..Backwards::default() };
+    let bench = Bench::over(CountingStore::new(Arc::clone(&store)), MapCache::default(), codec);
+    let report = bench.put(1).await;
+    assert_eq!((codec_of(&report), report.reference), ("backwards", ReferenceUse::Created));
+    let cold = Bench::over(CountingStore::new(store), MapCache::default(), Backwards::default());
+    cold.get(1).await.expect("got");
 }
 
 #[tokio::test]

@@ -36,7 +36,19 @@ impl CodecMemory {
 pub(super) struct ReadyReference {
     /// Its bytes in that form.
     pub(super) bytes: Bytes,
-    /// Digest of it as it is stored.
+    /// The same where it is kept.
+    pub(super) kept: KeptReference,
+}
+
+/// A reference where it is kept: an entry of the cache that stays readable, mostly, so that it takes no memory for the time that a
+/// delta is on its way.
+#[derive(Clone, Debug)]
+pub(super) struct KeptReference {
+    /// What is kept.
+    pub(super) content: Arc<dyn RandomAccess>,
+    /// Its form.
+    pub(super) form: Form,
+    /// Digest of the reference as it is stored.
     pub(super) sha256: Sha256,
 }
 
@@ -82,37 +94,36 @@ impl Engine {
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
         stored: Bytes,
-        sha256: Sha256,
-    ) -> Result<ReadyReference, CodecError> {
+    ) -> Result<Bytes, CodecError> {
         if codec.reference_form() == Form::STORED {
-            return Ok(ReadyReference { bytes: stored, sha256 });
+            return Ok(stored);
         }
         let (codec, memory) = (Arc::clone(codec), memory.bytes());
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
-        let prepared = blocking(move || codec.prepare(&stored, memory)).await?;
-        Ok(ReadyReference { bytes: prepared.into(), sha256 })
+        Ok(blocking(move || codec.prepare(&stored, memory)).await?.into())
     }
 
-    /// The reference as it is stored.
-    pub(super) async fn restore(
-        &self,
-        codec: &Arc<dyn DeltaCodec>,
-        reference: &ReadyReference,
-    ) -> Result<(Bytes, ContentDigest), Error> {
-        let (codec, reference) = (Arc::clone(codec), reference.clone());
+    /// The reference as it is stored; `None` where what is kept of it cannot be read.
+    pub(super) async fn restore(&self, kept: &KeptReference) -> Option<(Bytes, ContentDigest)> {
+        let KeptReference { content, form, sha256 } = kept.clone();
+        let made_by = self.inner.codecs.iter().find(|codec| codec.reference_form() == form).cloned();
         blocking(move || {
-            let stored = if codec.reference_form() == Form::STORED {
-                reference.bytes
-            } else {
-                let mut stored = Vec::new();
-                codec.restore(&reference.bytes, &mut stored).map_err(codec_error)?;
-                stored.into()
+            let mut stored = Vec::new();
+            let restored = match made_by {
+                Some(codec) if form != Form::STORED => codec.restore(&*content, &mut stored),
+                _ => {
+                    io::copy(&mut (&*content as &dyn RandomAccess).reader(), &mut stored).map(drop).map_err(Into::into)
+                }
             };
             let digest = ContentDigest::of(&stored);
-            if digest.sha256 != reference.sha256 {
-                return Err(changed_in_memory());
+            match restored {
+                Ok(()) if digest.sha256 == sha256 => Some((stored.into(), digest)),
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::debug!(%error, %sha256, "a kept reference cannot be read");
+                    None
+                }
             }
-            Ok((stored, digest))
         })
         .await
     }
@@ -138,8 +149,8 @@ impl Engine {
             // A reference that is not what it claims to be must not reach a delta that others will need it for.
             let mut stored = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
             codec.restore(&reference.bytes, &mut stored).map_err(codec_error)?;
-            if stored.hasher.finish() != reference.sha256 {
-                return Err(changed_in_memory());
+            if stored.hasher.finish() != reference.kept.sha256 {
+                return Err(Error::Scratch(io::Error::other("the reference changed in memory")));
             }
             let mut capped = Capped { inner: &mut writer, left: max_size, full: false, cancelled: &cancelled };
             let encoded = codec.encode(&reference.bytes, &*target, &mut capped, &limits);
@@ -225,10 +236,6 @@ fn codec_error(error: CodecError) -> Error {
         CodecError::Io(error) => Error::Scratch(error),
         other => Error::Scratch(io::Error::other(other)),
     }
-}
-
-fn changed_in_memory() -> Error {
-    Error::Scratch(io::Error::other("the reference changed in memory"))
 }
 
 fn rehash(content: &dyn RandomAccess) -> io::Result<Sha256> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::bodies::blocking;
-use super::coding::{CodecMemory, Encoded, ReadyReference};
+use super::coding::{CodecMemory, Encoded, KeptReference, ReadyReference};
 use super::plan::{self, WhyWhole};
 use super::put::Put;
-use super::reference::{Keep, Loaded, Search, StoredReference, note_kept};
+use super::reference::{Keep, Loaded, Search, StoredReference, note_not_kept};
 use super::source::Prepared;
 use super::{Engine, ReferenceUse};
 use crate::cache::{CacheKey, Form};
@@ -17,12 +17,12 @@ use crate::error::Error;
 use crate::scratch::Scratch;
 use crate::store::PutBody;
 
-/// A delta made against a reference, with the reference in hand.
+/// A delta made against a reference, and where the reference is kept.
 pub(super) struct Made {
     pub(super) codec: Arc<dyn DeltaCodec>,
     pub(super) delta: Arc<Scratch>,
     pub(super) parts: DeltaParts,
-    pub(super) reference: ReadyReference,
+    pub(super) reference: KeptReference,
     pub(super) used: ReferenceUse,
 }
 
@@ -118,10 +118,11 @@ impl Engine {
         let max_size = (ratio * digest.size as f64) as u64;
         let target = (Arc::clone(put.prepared.content()), digest);
         let progress = Arc::clone(&put.request.progress);
-        match self.encode(codec, memory, ready.clone(), target, max_size, progress).await? {
+        let kept = ready.kept.clone();
+        match self.encode(codec, memory, ready, target, max_size, progress).await? {
             Encoded::Delta(delta, parts) => {
                 let (codec, delta) = (Arc::clone(codec), Arc::new(delta));
-                Ok(Making::Made(Made { codec, delta, parts, reference: ready, used }))
+                Ok(Making::Made(Made { codec, delta, parts, reference: kept, used }))
             }
             Encoded::TooLarge => Ok(Making::Whole(WhyWhole::Ratio)),
             Encoded::NeedsMemory(needed) => Ok(Making::NeedsMemory(needed)),
@@ -137,14 +138,16 @@ impl Engine {
         created: bool,
     ) -> Result<Result<ReadyReference, u64>, Error> {
         let sha256 = put.prepared.digest.sha256;
+        let kept = KeptReference { content: Arc::clone(put.prepared.content()), form: Form::STORED, sha256 };
         if codec.reference_form() == Form::STORED {
             if created {
                 self.keep_source(&put.prepared).await;
             }
-            return Ok(Ok(ReadyReference { bytes: content_bytes(&put.prepared).await?, sha256 }));
+            return Ok(Ok(ReadyReference { bytes: content_bytes(&put.prepared).await?, kept }));
         }
         let keep = if created { Keep::Either } else { Keep::Nothing };
-        self.make_ready(codec, memory, content_bytes(&put.prepared).await?, sha256, keep).await
+        let made = self.make_ready(codec, memory, content_bytes(&put.prepared).await?, sha256, keep).await?;
+        Ok(made.map(|ready| ReadyReference { kept, ..ready }))
     }
 
     /// Keeps in the cache what has become a reference, as it is stored.
@@ -154,7 +157,9 @@ impl Engine {
             Some(proven) => self.inner.cache.insert_proven(&entry, proven).await,
             None => self.inner.cache.insert(&entry, Arc::clone(prepared.content())).await,
         };
-        note_kept(&entry, kept.map(drop));
+        if let Err(error) = kept {
+            note_not_kept(&entry, &error);
+        }
     }
 
     /// The reference in memory, proven: from the cache or from the store, tried again where the cache was damaged.

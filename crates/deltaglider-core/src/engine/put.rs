@@ -304,8 +304,10 @@ impl Engine {
             match self.reference_state(&put.space).await? {
                 ReferenceState::Present(now) if now.sha256 == reference.sha256 => return Ok(None),
                 ReferenceState::Absent => {
-                    // Somebody removed it, seeing no delta that needs it. We hold it.
-                    let (stored, digest) = self.restore(&made.codec, &made.reference).await?;
+                    // Somebody removed it, seeing no delta that needs it. We hold it; else this object takes its place.
+                    let Some((stored, digest)) = self.restore(&made.reference).await else {
+                        return Ok(Some(ReferenceState::Absent));
+                    };
                     put.sent += digest.size;
                     let (body, placement) = (PutBody::Bytes(stored), &put.request.placement);
                     if self.create_reference(&put.space, put.at, &digest, body, placement).await?.is_some() {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt};
 
 use super::bodies::{Spool, blocking};
-use super::coding::{CodecMemory, ReadyReference};
+use super::coding::{CodecMemory, KeptReference, ReadyReference};
 use super::plan;
 use super::{Engine, ReferenceUse};
 use crate::cache::{CacheError, CacheKey, Claim, Form, Lookup};
@@ -209,10 +209,12 @@ impl Engine {
     ) -> Result<Loaded, Error> {
         match reference {
             FoundReference::Ready(content) => {
-                let Some(bytes) = self.read_cached(content, digest, codec.reference_form()).await else {
+                let form = codec.reference_form();
+                let kept = KeptReference { content: Arc::clone(&content), form: form.clone(), sha256: digest };
+                let Some(bytes) = self.read_cached(content, digest, form).await else {
                     return Ok(Loaded::DamagedInCache);
                 };
-                Ok(Loaded::Ready(ReadyReference { bytes, sha256: digest }, ReferenceUse::Cached))
+                Ok(Loaded::Ready(ReadyReference { bytes, kept }, ReferenceUse::Cached))
             }
             FoundReference::Cached { content, form, claim } => {
                 // It lies in memory beside what is made of it.
@@ -220,13 +222,10 @@ impl Engine {
                 if form != Form::STORED && needed > memory.bytes() {
                     return Ok(Loaded::NeedsMemory(needed));
                 }
-                let Some(bytes) = self.read_cached(content, digest, form.clone()).await else {
+                let kept = KeptReference { content, form: form.clone(), sha256: digest };
+                let Some((bytes, _)) = self.restore(&kept).await else {
+                    let _ = self.inner.cache.evict(&CacheKey { digest, form }).await;
                     return Ok(Loaded::DamagedInCache);
-                };
-                let made_by = self.inner.codecs.iter().find(|codec| codec.reference_form() == form);
-                let bytes = match made_by {
-                    Some(other) => self.restore(other, &ReadyReference { bytes, sha256: digest }).await?.0,
-                    None => bytes,
                 };
                 let loaded = self.make_ready(codec, memory, bytes, digest, Keep::Prepared).await?;
                 drop(claim);
@@ -282,37 +281,45 @@ impl Engine {
         keep: Keep,
     ) -> Result<Result<ReadyReference, u64>, Error> {
         let form = codec.reference_form();
-        let prepared = self.prepare(codec, memory, stored.clone(), digest).await;
-        let keeping = match &prepared {
-            Ok(_) if keep == Keep::Nothing => None,
-            Ok(ready) if form == Form::STORED => Some(Proven::hashed(Arc::new(ready.bytes.clone()), digest)),
-            Ok(ready) => {
-                let bytes = ready.bytes.clone();
-                Some(blocking(move || Proven::of(bytes)).await)
+        let as_stored = |stored| Proven::hashed(Arc::new(stored), digest);
+        let bytes = match self.prepare(codec, memory, stored.clone()).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                if keep == Keep::Either && form != Form::STORED {
+                    let _ = self.keep(CacheKey::stored(digest), as_stored(stored)).await;
+                }
+                return match error {
+                    CodecError::Memory { needed, .. } => Ok(Err(needed)),
+                    CodecError::Io(error) => Err(Error::Scratch(error)),
+                    other => Err(Error::Scratch(std::io::Error::other(other))),
+                };
             }
-            Err(_) => None,
         };
-        let kept = match keeping {
-            Some(content) => self.keep(CacheKey { digest, form: form.clone() }, content).await,
-            None => false,
-        };
-        if !kept && keep == Keep::Either && form != Form::STORED {
-            self.keep(CacheKey::stored(digest), Proven::hashed(Arc::new(stored), digest)).await;
+        let mut kept = KeptReference { content: Arc::new(bytes.clone()), form: form.clone(), sha256: digest };
+        if keep == Keep::Nothing {
+            return Ok(Ok(ReadyReference { bytes, kept }));
         }
-        match prepared {
-            Ok(ready) => Ok(Ok(ready)),
-            Err(CodecError::Memory { needed, .. }) => Ok(Err(needed)),
-            Err(CodecError::Io(error)) => Err(Error::Scratch(error)),
-            Err(other) => Err(Error::Scratch(std::io::Error::other(other))),
+        let hashed = bytes.clone();
+        let content = if form == Form::STORED { as_stored(hashed) } else { blocking(move || Proven::of(hashed)).await };
+        match self.keep(CacheKey { digest, form: form.clone() }, content).await {
+            Ok(content) => kept.content = content,
+            Err(CacheError::TooLarge { .. }) if keep == Keep::Either && form != Form::STORED => {
+                if let Ok(content) = self.keep(CacheKey::stored(digest), as_stored(stored)).await {
+                    kept = KeptReference { content, form: Form::STORED, sha256: digest };
+                }
+            }
+            Err(_) => {}
         }
+        Ok(Ok(ReadyReference { bytes, kept }))
     }
 
-    /// Keeps a proven content in the cache; says whether it is of a size that the cache takes.
-    async fn keep(&self, entry: CacheKey, content: Proven) -> bool {
+    /// Keeps a proven content in the cache.
+    async fn keep(&self, entry: CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
         let kept = self.inner.cache.insert_proven(&entry, content).await;
-        let fits = !matches!(kept, Err(CacheError::TooLarge { .. }));
-        note_kept(&entry, kept.map(drop));
-        fits
+        if let Err(error) = &kept {
+            note_not_kept(&entry, error);
+        }
+        kept
     }
 
     /// Removes a reference from the cache, in every form in which a codec keeps it; says whether there was anything.
@@ -422,11 +429,8 @@ impl Engine {
 }
 
 /// Trouble with keeping a reference is never the user's.
-pub(super) fn note_kept(entry: &CacheKey, kept: Result<(), CacheError>) {
-    if let Err(error) = kept {
-        let digest = entry.digest;
-        tracing::debug!(error = &error as &dyn std::error::Error, %digest, "a reference was not cached");
-    }
+pub(super) fn note_not_kept(entry: &CacheKey, error: &CacheError) {
+    tracing::debug!(error = error as &dyn std::error::Error, digest = %entry.digest, "a reference was not cached");
 }
 
 fn read_reference(at: Location, head: &ObjectHead) -> ReferenceState {
