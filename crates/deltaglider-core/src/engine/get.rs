@@ -257,10 +257,10 @@ impl Engine {
                 Err(needed) => needed,
             };
             let more = plan::more_memory(memory.bytes(), needed, limit).ok_or_else(|| too_much(needed))?;
-            // Given back before more is waited for: two who hold some would wait for each other.
+            // Given back before anything is waited for: two who hold some would wait for each other.
             drop(memory);
-            memory = self.take_memory(more).await;
             let reference = self.search_again(&wanted, Search::CacheFirst).await?;
+            memory = self.take_memory(more).await;
             loaded = self.load_again(&wanted, reference, &memory, &mut fetched).await?;
         }
     }

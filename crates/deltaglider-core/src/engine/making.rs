@@ -8,7 +8,7 @@ use super::bodies::blocking;
 use super::coding::{CodecMemory, Encoded, KeptReference, ReadyReference};
 use super::plan::{self, WhyWhole};
 use super::put::Put;
-use super::reference::{Keep, Loaded, Search, StoredReference, note_not_kept};
+use super::reference::{FoundReference, Keep, Loaded, Search, StoredReference, note_not_kept};
 use super::source::Prepared;
 use super::{Engine, ReferenceUse};
 use crate::cache::{CacheKey, Form};
@@ -34,6 +34,13 @@ pub(super) enum Making {
     Whole(WhyWhole),
     /// It takes so many bytes of memory, or more.
     NeedsMemory(u64),
+}
+
+/// A reference that was found, not yet in memory.
+enum Begun {
+    /// The object itself.
+    Own,
+    Found(FoundReference),
 }
 
 /// What came of loading a reference.
@@ -64,21 +71,36 @@ impl Engine {
         let mut needed = u64::MAX;
         for codec in self.writers() {
             let size = ReferenceSize::Stored(reference.size);
-            let mut memory = self.codec_memory(codec, size, put.prepared.digest.size).await;
-            while let Some(allowed) = memory.take() {
-                match self.make_delta_by(codec, &allowed, put, reference, created).await? {
+            let mut wanted = codec.memory(size, put.prepared.digest.size, limit).filter(|bytes| *bytes <= limit);
+            while let Some(bytes) = wanted {
+                // Before memory is taken: whoever holds some must not wait for somebody else's fetch, who may wait for memory.
+                let Some(found) = self.begin_reference(codec, put, reference).await? else { return Ok(Making::Moved) };
+                let memory = self.take_memory(bytes).await;
+                match self.make_delta_by(codec, &memory, put, (reference, found), created).await? {
                     Making::NeedsMemory(more) => needed = more,
                     making => return Ok(making),
                 }
-                let had = allowed.bytes();
-                // Given back before more is waited for: two who hold some would wait for each other.
-                drop(allowed);
-                if let Some(more) = plan::more_memory(had, needed, limit) {
-                    memory = Some(self.take_memory(more).await);
-                }
+                wanted = plan::more_memory(bytes, needed, limit);
             }
         }
         Ok(Making::NeedsMemory(needed))
+    }
+
+    /// Finds the reference that a put needs; `None` where it is not there any more.
+    async fn begin_reference(
+        &self,
+        codec: &Arc<dyn DeltaCodec>,
+        put: &Put<'_>,
+        reference: &StoredReference,
+    ) -> Result<Option<Begun>, Error> {
+        if reference.sha256 == put.prepared.digest.sha256 {
+            return Ok(Some(Begun::Own));
+        }
+        match self.find_reference(reference, &codec.reference_form(), Search::CacheFirst).await {
+            Ok(found) => Ok(Some(Begun::Found(found))),
+            Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn make_delta_by(
@@ -86,17 +108,16 @@ impl Engine {
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
         put: &Put<'_>,
-        reference: &StoredReference,
+        (reference, begun): (&StoredReference, Begun),
         created: bool,
     ) -> Result<Making, Error> {
         let digest = put.prepared.digest;
-        let (ready, used) = if reference.sha256 == digest.sha256 {
-            match self.own_reference(codec, memory, put, created).await? {
+        let (ready, used) = match begun {
+            Begun::Own => match self.own_reference(codec, memory, put, created).await? {
                 Ok(ready) => (ready, ReferenceUse::None),
                 Err(needed) => return Ok(Making::NeedsMemory(needed)),
-            }
-        } else {
-            match self.ready_reference(reference, codec, memory).await? {
+            },
+            Begun::Found(found) => match self.ready_reference(reference, found, codec, memory).await? {
                 Loading::Loaded(ready, used) => (ready, used),
                 Loading::NeedsMemory(needed) => return Ok(Making::NeedsMemory(needed)),
                 Loading::Moved => return Ok(Making::Moved),
@@ -104,7 +125,7 @@ impl Engine {
                     tracing::warn!(at = %reference.at, "the reference is damaged; the object is stored whole");
                     return Ok(Making::Whole(WhyWhole::DamagedReference));
                 }
-            }
+            },
         };
         // Now that it is known how long the reference is in the codec's form.
         let size = ReferenceSize::Prepared(ready.bytes.len() as u64);
@@ -166,23 +187,25 @@ impl Engine {
     async fn ready_reference(
         &self,
         reference: &StoredReference,
+        mut found: FoundReference,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
     ) -> Result<Loading, Error> {
-        for search in Search::ROUNDS {
-            let found = match self.find_reference(reference, &codec.reference_form(), search).await {
-                Ok(found) => found,
-                Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
-                Err(error) => return Err(error),
-            };
+        let mut rounds = Search::ROUNDS.into_iter().skip(1);
+        loop {
             match self.load_reference(found, reference.sha256, codec, memory).await? {
                 Loaded::Ready(ready, used) => return Ok(Loading::Loaded(ready, used)),
                 Loaded::NeedsMemory(needed) => return Ok(Loading::NeedsMemory(needed)),
                 Loaded::DamagedInStore(_) => return Ok(Loading::Damaged),
                 Loaded::DamagedInCache => {}
             }
+            let Some(search) = rounds.next() else { return Ok(Loading::Damaged) };
+            found = match self.find_reference(reference, &codec.reference_form(), search).await {
+                Ok(found) => found,
+                Err(Error::Store(error)) if error.is_not_found() || error.is_conflict() => return Ok(Loading::Moved),
+                Err(error) => return Err(error),
+            };
         }
-        Ok(Loading::Damaged)
     }
 }
 

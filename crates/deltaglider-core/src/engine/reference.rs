@@ -52,8 +52,9 @@ pub(super) enum Search {
 }
 
 impl Search {
-    /// The rounds in which a reference is loaded, where the cached one turns out to be damaged.
-    pub(super) const ROUNDS: [Self; 3] = [Self::CacheFirst, Self::CacheFirst, Self::StoreAlone];
+    /// The rounds in which a reference is loaded, where the cached one turns out to be damaged. Whoever is in the second one holds
+    /// memory, and must not wait for somebody else's fetch, who may wait for memory.
+    pub(super) const ROUNDS: [Self; 2] = [Self::CacheFirst, Self::StoreAlone];
 }
 
 /// A reference found, not yet in memory.

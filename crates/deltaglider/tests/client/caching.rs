@@ -43,6 +43,39 @@ async fn many_puts_fetch_one_reference() {
     assert_eq!((fixture.store.counts().get, fixture.store.counts().total()), (6, 6));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_and_writers_that_are_short_of_memory_do_not_wait_for_each_other() {
+    let fixture = Fixture::new();
+    let first = fixture.client().await;
+    for version in 0..2 {
+        put(&first, &format!("app/v{version}.zip"), version).await;
+    }
+    // Enough for one codec run at a time.
+    let client = fixture.builder().memory(200 << 20).build().await.expect("a client");
+    let rounds = async {
+        for round in 0..4 {
+            client.clear_cache().await.expect("cleared");
+            let tasks: Vec<_> = (0..12)
+                .map(|task| {
+                    let client = client.clone();
+                    tokio::spawn(async move {
+                        if task % 2 == 0 {
+                            put(&client, &format!("app/w{round}-{task}.zip"), task).await;
+                        } else {
+                            assert_eq!(get(&client, "app/v1.zip").await, archive(1));
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.expect("done");
+            }
+        }
+    };
+    // Whoever waits for a fetch that makes no progress gives up after 30 seconds.
+    tokio::time::timeout(std::time::Duration::from_secs(25), rounds).await.expect("nobody waits in vain");
+}
+
 #[tokio::test]
 async fn clients_with_one_persistent_key_share_the_cache() {
     let fixture = Fixture::new();
