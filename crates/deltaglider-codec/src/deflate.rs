@@ -14,6 +14,9 @@ mod symbols;
 mod tokens;
 mod trees;
 mod varint;
+mod walk;
+
+pub(crate) use encoder::Version;
 
 /// What a stream gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub(crate) enum Kind {
     Encoder = 1,
     /// The side tells all that the encoder chose.
     Tokens = 2,
+    /// The side names an encoder, and another version of the stream that tells most of its choices.
+    Guided = 3,
 }
 
 impl Kind {
@@ -48,6 +53,7 @@ impl Kind {
         match number {
             1 => Some(Self::Encoder),
             2 => Some(Self::Tokens),
+            3 => Some(Self::Guided),
             _ => None,
         }
     }
@@ -60,6 +66,17 @@ pub(crate) struct Representation {
     pub kind: Kind,
     /// Not packed: zstd makes tokens much smaller, above all after those of another version of the stream.
     pub side: Vec<u8>,
+}
+
+impl Representation {
+    /// The side that names the encoder, where there is one.
+    pub(crate) fn encoder(&self) -> Option<&[u8]> {
+        match self.kind {
+            Kind::Encoder => Some(&self.side),
+            Kind::Guided => self.side.get(..encoder::SIDE),
+            Kind::Tokens => None,
+        }
+    }
 }
 
 /// What goes wrong where a stream is made again.
@@ -103,13 +120,38 @@ pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representa
     is_proven.then_some(Representation { kind: Kind::Tokens, side })
 }
 
-/// Makes a stream of exactly `length` bytes again from what [`represent`] gave.
+/// Keeps exactly `stream` by one of the encoders that these sides name, guided by another version of it, proven; None where that
+/// takes a side of more than `most` bytes. Without sides, the encoder is found first.
+pub(crate) fn represent_guided(
+    sides: &[Vec<u8>],
+    stream: &[u8],
+    plain: &[u8],
+    other: Version<'_>,
+    most: usize,
+) -> Option<Representation> {
+    let guided = |side: &Vec<u8>| encoder::guided_side(side, stream, plain, other, most);
+    let side = match sides {
+        [] => encoder::likely(stream, plain).as_ref().and_then(guided),
+        sides => sides.iter().find_map(guided),
+    }?;
+    Some(Representation { kind: Kind::Guided, side })
+}
+
+/// Makes a stream of exactly `length` bytes again from what [`represent`] gave; `streams` gives those of the reference by their
+/// numbers.
 ///
 /// Whatever the parts hold, it ends, does not panic, and takes memory in proportion to them.
-pub(crate) fn rebuild(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, DeflateError> {
+pub(crate) fn rebuild<'a>(
+    kind: Kind,
+    plain: &[u8],
+    side: &[u8],
+    length: usize,
+    streams: &dyn Fn(usize) -> Option<&'a [u8]>,
+) -> Result<Vec<u8>, DeflateError> {
     let stream = match kind {
         Kind::Encoder => encoder::rebuild(plain, side, length).ok_or(DeflateError::Damaged),
         Kind::Tokens => tokens::rebuild(plain, side, length),
+        Kind::Guided => encoder::rebuild_guided(plain, side, length, streams).ok_or(DeflateError::Damaged),
     }?;
     if stream.len() == length { Ok(stream) } else { Err(DeflateError::Damaged) }
 }
@@ -137,9 +179,9 @@ mod tests {
         let tokens = represent_tokens(stream, plain).unwrap();
         let Representation { kind, side } = represent(stream, plain).unwrap();
         assert!(side.len() <= tokens.side.len() || kind != Kind::Tokens);
-        assert_eq!(rebuild(kind, plain, &side, stream.len()).as_deref(), Ok(stream));
+        assert_eq!(rebuild(kind, plain, &side, stream.len(), &|_| None).as_deref(), Ok(stream));
         for length in [0, stream.len() + 1] {
-            assert_eq!(rebuild(kind, plain, &side, length), Err(DeflateError::Damaged));
+            assert_eq!(rebuild(kind, plain, &side, length, &|_| None), Err(DeflateError::Damaged));
         }
     }
 
@@ -149,7 +191,7 @@ mod tests {
         for (name, stream) in streams(&plain) {
             let representation = represent(&stream, &plain).unwrap();
             assert_eq!((representation.kind, representation.side.len()), (Kind::Encoder, 4), "{name}");
-            assert_eq!(rebuild(Kind::Encoder, &plain, &representation.side, stream.len()), Ok(stream), "{name}");
+            assert_eq!(rebuild(Kind::Encoder, &plain, &representation.side, stream.len(), &|_| None), Ok(stream), "{name}");
         }
     }
 
@@ -244,7 +286,7 @@ mod tests {
             let stream = valid_stream(&bytes);
             let plain = inflate(&stream, 1 << 20).unwrap().plain;
             let side = tokens(&stream).unwrap();
-            prop_assert_eq!(rebuild(Kind::Tokens, &plain, &side, stream.len()), Ok(stream));
+            prop_assert_eq!(rebuild(Kind::Tokens, &plain, &side, stream.len(), &|_| None), Ok(stream));
         }
 
         #[test]
@@ -261,10 +303,10 @@ mod tests {
             let place = at % side.len();
             side[place] ^= 1 << bit;
             for kind in [Kind::Encoder, Kind::Tokens] {
-                let _ = rebuild(kind, &plain, &side, length);
-                let _ = rebuild(kind, &plain, &side[..cut % side.len()], length);
-                let _ = rebuild(kind, &plain[..cut % (plain.len() + 1)], &side, length);
-                let _ = rebuild(kind, &plain, &bytes, length);
+                let _ = rebuild(kind, &plain, &side, length, &|_| None);
+                let _ = rebuild(kind, &plain, &side[..cut % side.len()], length, &|_| None);
+                let _ = rebuild(kind, &plain[..cut % (plain.len() + 1)], &side, length, &|_| None);
+                let _ = rebuild(kind, &plain, &bytes, length, &|_| None);
             }
         }
     }

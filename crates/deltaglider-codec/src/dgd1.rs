@@ -7,6 +7,7 @@ mod encode;
 #[cfg(feature = "measure")]
 pub(crate) mod forged;
 mod frames;
+mod known;
 mod prepared;
 mod recipe;
 mod similar;

@@ -4,6 +4,7 @@ mod containers;
 mod deflate;
 pub mod dgd1;
 mod effort;
+mod fingerprints;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
 pub mod measure;

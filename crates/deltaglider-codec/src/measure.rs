@@ -26,7 +26,7 @@ pub fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
 /// The stream of `length` bytes with this plaintext and side.
 #[must_use]
 pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
-    deflate::rebuild(deflate::Kind::from_number(kind)?, plain, side, length).ok()
+    deflate::rebuild(deflate::Kind::from_number(kind)?, plain, side, length, &|_| None).ok()
 }
 
 /// A delta with this directory before these frames, and how long a target it promises.

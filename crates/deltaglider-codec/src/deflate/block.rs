@@ -159,36 +159,11 @@ pub(super) trait Sink {
 pub(super) fn read(input: &[u8], sink: &mut impl Sink) -> Option<(usize, u8)> {
     let mut bits = BitReader::new(input);
     loop {
-        bits.refill();
-        let last = bits.take(1)? == 1;
-        match bits.take(2)? {
-            0 => {
-                let padding = bits.take_padding();
-                let &[a, b, c, d] = bits.take_bytes(4)?.first_chunk()?;
-                let length = u16::from_le_bytes([a, b]);
-                if length != !u16::from_le_bytes([c, d]) {
-                    return None;
-                }
-                let bytes = bits.take_bytes(usize::from(length))?;
-                sink.start(last, BlockStart::Stored { padding, bytes })?;
-            }
-            1 => {
-                sink.start(last, BlockStart::Fixed)?;
-                let (literals, distances) = (Decoder::new(&fixed_literals())?, Decoder::new(&FIXED_DISTANCES)?);
-                symbols(&mut bits, &literals, &distances, sink)?;
-                sink.end();
-            }
-            2 => {
-                let header = Header::read(&mut bits)?;
-                let (literals, distances) = header.lengths().filter(|(literals, distances)| {
-                    literals[END] > 0 && may_be_sent(literals) && may_be_sent(distances)
-                })?;
-                let (literals, distances) = (Decoder::new(&literals)?, Decoder::new(&distances)?);
-                sink.start(last, BlockStart::Dynamic(Box::new(header)))?;
-                symbols(&mut bits, &literals, &distances, sink)?;
-                sink.end();
-            }
-            _ => return None,
+        let (last, block, decoders) = start(&mut bits)?;
+        sink.start(last, block)?;
+        if let Some(decoders) = decoders {
+            symbols(&mut bits, &decoders, sink)?;
+            sink.end();
         }
         if last {
             let padding = bits.take_padding();
@@ -197,7 +172,73 @@ pub(super) fn read(input: &[u8], sink: &mut impl Sink) -> Option<(usize, u8)> {
     }
 }
 
-fn symbols(bits: &mut BitReader<'_>, literals: &Decoder, distances: &Decoder, sink: &mut impl Sink) -> Option<()> {
+/// Decodes the symbols of a block.
+#[derive(Debug)]
+pub(super) struct Decoders {
+    literals: Decoder,
+    distances: Decoder,
+}
+
+/// One symbol, with what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Symbol {
+    /// A byte.
+    Literal(u8),
+    /// A copy of earlier bytes.
+    Copy { length: usize, distance: usize, long_form: bool },
+    /// The end of the block.
+    End,
+}
+
+/// Reads the start of a block: whether it is the last, and what decodes its symbols, if it has any.
+pub(super) fn start<'a>(bits: &mut BitReader<'a>) -> Option<(bool, BlockStart<'a>, Option<Decoders>)> {
+    bits.refill();
+    let last = bits.take(1)? == 1;
+    let (block, lengths) = match bits.take(2)? {
+        0 => {
+            let padding = bits.take_padding();
+            let &[a, b, c, d] = bits.take_bytes(4)?.first_chunk()?;
+            let length = u16::from_le_bytes([a, b]);
+            if length != !u16::from_le_bytes([c, d]) {
+                return None;
+            }
+            let bytes = bits.take_bytes(usize::from(length))?;
+            return Some((last, BlockStart::Stored { padding, bytes }, None));
+        }
+        1 => (BlockStart::Fixed, (fixed_literals().to_vec(), FIXED_DISTANCES.to_vec())),
+        2 => {
+            let header = Header::read(bits)?;
+            let lengths = header.lengths().filter(|(literals, distances)| {
+                literals[END] > 0 && may_be_sent(literals) && may_be_sent(distances)
+            })?;
+            (BlockStart::Dynamic(Box::new(header)), lengths)
+        }
+        _ => return None,
+    };
+    let decoders = Decoders { literals: Decoder::new(&lengths.0)?, distances: Decoder::new(&lengths.1)? };
+    Some((last, block, Some(decoders)))
+}
+
+impl Decoders {
+    /// The next symbol; None where there is none.
+    #[inline]
+    pub(super) fn next(&self, bits: &mut BitReader<'_>) -> Option<Symbol> {
+        bits.refill();
+        let (symbol, length) = self.literals.decode(bits.peek())?;
+        bits.consume(length).then_some(())?;
+        match usize::from(symbol) {
+            END => Some(Symbol::End),
+            byte @ 0..END => Some(Symbol::Literal(byte as u8)),
+            symbol => {
+                let (length, distance, long_form) = copy(bits, symbol, &self.distances)?;
+                Some(Symbol::Copy { length, distance, long_form })
+            }
+        }
+    }
+}
+
+fn symbols(bits: &mut BitReader<'_>, decoders: &Decoders, sink: &mut impl Sink) -> Option<()> {
+    let Decoders { literals, distances } = decoders;
     loop {
         bits.refill();
         // The longest copy takes 48 bits, so up to 8 more may go to a literal before it.
@@ -219,19 +260,25 @@ fn symbols(bits: &mut BitReader<'_>, literals: &Decoder, distances: &Decoder, si
         if symbol == END {
             return Some(());
         }
-        let symbol = symbol - END - 1;
-        let extra = bits.take(u32::from(*LENGTH_EXTRA.get(symbol)?))?;
-        let length = usize::from(LENGTH_BASE[symbol]) + extra as usize;
-        let long_form = length == LONGEST_MATCH && symbol == 27;
-        let (symbol, code) = distances.decode(bits.peek())?;
-        bits.consume(code).then_some(())?;
-        let symbol = usize::from(symbol);
-        let extra = bits.take(u32::from(*DISTANCE_EXTRA.get(symbol)?))?;
-        let distance = usize::from(DISTANCE_BASE[symbol]) + extra as usize;
+        let (length, distance, long_form) = copy(bits, symbol, distances)?;
         if !sink.copy(length, distance, long_form) {
             return None;
         }
     }
+}
+
+/// Length and distance of the copy whose first symbol was taken, and whether 258 was sent as 227 and 31 more.
+#[inline]
+fn copy(bits: &mut BitReader<'_>, symbol: usize, distances: &Decoder) -> Option<(usize, usize, bool)> {
+    let symbol = symbol - END - 1;
+    let extra = bits.take(u32::from(*LENGTH_EXTRA.get(symbol)?))?;
+    let length = usize::from(LENGTH_BASE[symbol]) + extra as usize;
+    let long_form = length == LONGEST_MATCH && symbol == 27;
+    let (symbol, code) = distances.decode(bits.peek())?;
+    bits.consume(code).then_some(())?;
+    let symbol = usize::from(symbol);
+    let extra = bits.take(u32::from(*DISTANCE_EXTRA.get(symbol)?))?;
+    Some((length, usize::from(DISTANCE_BASE[symbol]) + extra as usize, long_form))
 }
 
 /// The length symbol of a copy, less 257.

@@ -13,9 +13,12 @@
 
 mod blocks;
 mod detect;
+mod guided;
 mod zlib;
 
-pub(super) use detect::detect;
+pub(super) use detect::{detect, likely};
+pub(crate) use guided::Version;
+pub(super) use guided::{rebuild as rebuild_guided, side as guided_side};
 
 use zlib::{Family, Parameters, Strategy};
 
@@ -26,6 +29,9 @@ enum Encoder {
     ZlibRs { level: u8, memory: u8 },
     Miniz { level: u8 },
 }
+
+/// Bytes of the side that names an encoder.
+pub(super) const SIDE: usize = 4;
 
 const STRATEGIES: [Strategy; 5] =
     [Strategy::Default, Strategy::Filtered, Strategy::HuffmanOnly, Strategy::Rle, Strategy::Fixed];

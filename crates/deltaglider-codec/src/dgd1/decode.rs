@@ -215,7 +215,7 @@ impl Decoder<'_> {
             return Ok(());
         }
         let made = spread(jobs, self.threads, |job| match job {
-            Job::Make { kind, plain, side, length } => make(*kind, plain, side, *length).map(Some),
+            Job::Make { kind, plain, side, length } => make(self.reference, *kind, plain, side, *length).map(Some),
             _ => Ok(None),
         });
         for (job, made) in jobs.drain(..).zip(made) {
@@ -246,7 +246,7 @@ impl Decoder<'_> {
                 Part::Stream { kind, side, length, parts } => {
                     let inner = self.assemble(parts)?;
                     let side = self.take_side(*side)?;
-                    plain.extend_from_slice(&make(*kind, &inner, &side, *length)?);
+                    plain.extend_from_slice(&make(self.reference, *kind, &inner, &side, *length)?);
                 }
             }
         }
@@ -254,8 +254,15 @@ impl Decoder<'_> {
     }
 }
 
-fn make(kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, CodecError> {
-    deflate::rebuild(kind, plain, side, length).map_err(|error| CodecError::Damaged(error.to_string()))
+fn make(
+    reference: &Prepared<'_>,
+    kind: Kind,
+    plain: &[u8],
+    side: &[u8],
+    length: usize,
+) -> Result<Vec<u8>, CodecError> {
+    let made = deflate::rebuild(kind, plain, side, length, &|number| reference.stream(number));
+    made.map_err(|error| CodecError::Damaged(error.to_string()))
 }
 
 #[cfg(test)]

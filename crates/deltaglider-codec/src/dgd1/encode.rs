@@ -10,12 +10,13 @@ use deltaglider_core::codec::{CodecError, DeltaParts};
 use super::budget::Budget;
 use super::directory::{Directory, Header};
 use super::frames::{self, Frame, gather};
+use super::known::{Known, place};
 use super::prepared::Prepared;
 use super::recipe::Part;
 use super::similar::Fingerprints;
 use crate::Effort;
 use crate::containers::{self, Layout, Limits, Piece, Stream};
-use crate::deflate::{self, Kind, Representation};
+use crate::deflate::{self, Kind, Representation, Version};
 use crate::threads::spread;
 
 /// What header, directory and a frame take of their own, and a little more.
@@ -25,6 +26,10 @@ const OVERHEAD: usize = 256;
 const SAMPLE: usize = 16;
 /// A stream with so many bytes of plaintext is worth a try by every encoder.
 const LONG: usize = 64 << 10;
+/// Streams with less plaintext are made as fast without a guide.
+const SHORTEST_GUIDED: usize = 8 << 10;
+/// No guide takes fewer bytes.
+const LEAST_GUIDED: usize = 16;
 /// No tokens take fewer bytes.
 const LEAST_TOKENS: usize = 32;
 
@@ -48,14 +53,6 @@ struct Assembly<'a> {
     tally: DeltaParts,
 }
 
-/// What is known of the streams of the reference.
-struct Known<'a> {
-    by_hash: HashMap<[u8; 16], Range<usize>>,
-    by_path: HashMap<&'a [u8], usize>,
-    /// By their paths with one sign for each number in them: versions are part of many names.
-    by_numberless_path: HashMap<Vec<u8>, usize>,
-}
-
 /// A delta, and what its parts came to.
 pub(super) struct Delta {
     pub(super) head: Vec<u8>,
@@ -71,9 +68,10 @@ pub(super) fn encode(
     budget: &Budget,
     effort: Effort,
 ) -> Result<Delta, CodecError> {
-    let known = Known::of(reference);
+    let mut known = Known::of(reference);
     let limits = Limits::within(budget.expanded);
     let layout = containers::layout_but(target, &limits, &deflate::inflate, &|stream| known.copy_of(stream));
+    known.compare(&layout);
     let choices = Chooser::new(reference, &known, budget, effort, &layout, target).choose(&layout, target);
     let mut assembly = Assembly::default();
     let parts = assembly.walk(&layout, target, &choices, &known);
@@ -102,35 +100,10 @@ impl Delta {
     }
 }
 
-impl<'a> Known<'a> {
-    fn of(reference: &'a Prepared<'_>) -> Self {
-        let streams = &reference.map.streams;
-        let mut known = Self { by_hash: HashMap::new(), by_path: HashMap::new(), by_numberless_path: HashMap::new() };
-        for (number, stream) in streams.iter().enumerate() {
-            known.by_hash.entry(stream.hash).or_insert_with(|| stream.packed.clone());
-            known.by_path.entry(&stream.path).or_insert(number);
-            known.by_numberless_path.entry(numberless(&stream.path)).or_insert(number);
-        }
-        known
-    }
-
-    /// The stream of the reference that is named as one of the target is.
-    fn alike(&self, path: &[u8]) -> Option<usize> {
-        self.by_path.get(path).or_else(|| self.by_numberless_path.get(&numberless(path))).copied()
-    }
-
-    /// Where exactly these bytes stand in the expanded reference.
-    fn copy_of(&self, stream: &[u8]) -> Option<usize> {
-        let hash: [u8; 16] = *Sha256::of(stream).0.first_chunk()?;
-        // The hash is that of the same bytes, by all that is known of SHA-256; the delta is proven before it is used in any case.
-        self.by_hash.get(&hash).filter(|range| range.len() == stream.len()).map(|range| range.start)
-    }
-}
-
 /// Decides how streams are stored.
 struct Chooser<'a> {
     reference: &'a Prepared<'a>,
-    known: &'a Known<'a>,
+    known: &'a Known,
     budget: &'a Budget,
     effort: Effort,
     /// What the largest streams came to, where there are many, by their places in memory.
@@ -144,7 +117,7 @@ impl<'a> Chooser<'a> {
     /// a small stream takes as long as to make hundreds of them.
     fn new(
         reference: &'a Prepared<'a>,
-        known: &'a Known<'a>,
+        known: &'a Known,
         budget: &'a Budget,
         effort: Effort,
         layout: &Layout,
@@ -158,10 +131,10 @@ impl<'a> Chooser<'a> {
             streams.truncate(SAMPLE);
             let found = spread(&streams, budget.threads, |(stream, bytes)| own.represent(stream, bytes));
             for ((stream, _), found) in streams.iter().zip(found) {
-                if let Some(Representation { kind: Kind::Encoder, side }) = &found
-                    && !own.usual.contains(side)
+                if let Some(encoder) = found.as_ref().and_then(Representation::encoder)
+                    && !own.usual.iter().any(|usual| usual == encoder)
                 {
-                    own.usual.push(side.clone());
+                    own.usual.push(encoder.to_vec());
                 }
                 own.sampled.insert(place(stream), found);
             }
@@ -212,8 +185,8 @@ impl<'a> Chooser<'a> {
     }
 
     fn represent(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {
-        if let Some(tokens) = self.cheap_tokens(stream, bytes) {
-            return Some(tokens);
+        if let Some(cheap) = self.guided(stream, bytes).or_else(|| self.cheap_tokens(stream, bytes)) {
+            return Some(cheap);
         }
         let plain = &stream.plain;
         let is_long = plain.len() >= LONG && !self.usual.is_empty();
@@ -223,6 +196,22 @@ impl<'a> Chooser<'a> {
         }
     }
 
+    /// A stream by its encoder, guided by the stream of the same name in the reference, where that tells nearly all that the encoder
+    /// chose: it is made several times as fast.
+    fn guided(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {
+        let most = LEAST_GUIDED + bytes.len() / cheap_share(self.effort)?;
+        let number = self.known.alike(stream)?;
+        let other = &self.reference.map.streams[number];
+        if stream.plain.len() < SHORTEST_GUIDED || other.plain > self.budget.prefix.max(2 * stream.plain.len()) {
+            return None;
+        }
+        let packed = self.reference.stream(number)?;
+        let plain = deflate::inflate(packed, other.plain).ok()?.plain;
+        let other = Version { number, stream: packed, plain: &plain };
+        let usual = if self.sampled.is_empty() { &[] } else { &self.usual[..] };
+        deflate::represent_guided(usual, bytes, &stream.plain, other, most)
+    }
+
     /// The tokens of a stream, where they are much like those of the stream of the same name in the reference: a stream is made
     /// again from them many times as fast as by its encoder.
     fn cheap_tokens(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {
@@ -230,7 +219,7 @@ impl<'a> Chooser<'a> {
         if most < LEAST_TOKENS {
             return None;
         }
-        let alike = tokens_of(self.reference, self.known.alike(&stream.path)?)?;
+        let alike = tokens_of(self.reference, self.known.alike(stream)?)?;
         if alike.len() > self.budget.prefix {
             return None;
         }
@@ -244,11 +233,6 @@ impl<'a> Chooser<'a> {
         }
         Some(representation)
     }
-}
-
-/// Where a stream lies, which tells it from all others.
-fn place(stream: &Stream) -> usize {
-    std::ptr::from_ref(stream).addr()
 }
 
 /// Tokens are cheap where they take no more than one byte in so many of their stream.
@@ -265,21 +249,8 @@ fn tokens_of(reference: &Prepared<'_>, stream: usize) -> Option<Vec<u8>> {
     deflate::tokens(&reference.form()[reference.map.streams[stream].packed.clone()])
 }
 
-/// A path with one sign for each number in it.
-fn numberless(path: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(path.len());
-    for &byte in path {
-        match byte {
-            b'0'..=b'9' if out.last() == Some(&b'0') => {}
-            b'0'..=b'9' => out.push(b'0'),
-            _ => out.push(byte),
-        }
-    }
-    out
-}
-
 impl Assembly<'_> {
-    fn walk(&mut self, layout: &Layout, content: &[u8], choices: &[Choice], known: &Known<'_>) -> Vec<Part> {
+    fn walk(&mut self, layout: &Layout, content: &[u8], choices: &[Choice], known: &Known) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         let mut choices = choices.iter();
         for piece in layout.pieces(content.len()) {
@@ -301,13 +272,13 @@ impl Assembly<'_> {
                     let inner = self.walk(&stream.inner, &stream.plain, inner, known);
                     let Representation { kind, side } = representation;
                     if *kind == Kind::Tokens
-                        && let Some(alike) = known.alike(&stream.path)
+                        && let Some(alike) = known.alike(stream)
                     {
                         self.tokens.push((self.side.len(), alike));
                     }
                     self.side.extend_from_slice(side);
                     match kind {
-                        Kind::Encoder => self.tally.reencoded += length as u64,
+                        Kind::Encoder | Kind::Guided => self.tally.reencoded += length as u64,
                         Kind::Tokens => self.tally.tokens += length as u64,
                     }
                     parts.push(Part::Stream { kind: *kind, side: side.len(), length, parts: inner });
@@ -442,9 +413,10 @@ mod tests {
         let by_nobody = |seed| member(&valid_stream(&noise(seed, 300)));
         let chosen = |target: Vec<u8>| {
             let budget = Budget::share(1 << 20, target.len() as u64, 256 << 20, Effort::Default).expect("fits");
-            let known = Known::of(&reference);
+            let mut known = Known::of(&reference);
             let limits = Limits::within(1 << 24);
             let layout = containers::layout_but(&target, &limits, &deflate::inflate, &|_| None);
+            known.compare(&layout);
             let chooser = Chooser::new(&reference, &known, &budget, Effort::Default, &layout, &target);
             let sampled = (chooser.sampled.len(), chooser.usual.len());
             let delta = encode(&reference, &target, &budget, Effort::Default).expect("encoded");

@@ -45,6 +45,11 @@ impl<'a> Prepared<'a> {
         &self.bytes[self.form..]
     }
 
+    /// The compressed bytes of a stream.
+    pub(super) fn stream(&self, number: usize) -> Option<&[u8]> {
+        Some(&self.form()[self.map.streams.get(number)?.packed.clone()])
+    }
+
     /// Bytes in memory.
     pub(super) fn memory(&self) -> usize {
         self.bytes.len() + self.map.streams.len() * 200

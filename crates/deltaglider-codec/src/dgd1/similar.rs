@@ -1,12 +1,9 @@
 //! Finds the ranges of a reference that a part of a target resembles: the encoder's affair, no format depends on it.
-//!
-//! Fingerprints are a gear hash's values at content-defined places, as content-defined chunking takes its borders (Xia et al.,
-//! *FastCDC*, USENIX ATC 2016): the same 64 bytes are found wherever they stand.
 
 use std::ops::Range;
 
-/// One place in so many is taken for a fingerprint, on average: 1 << 6.
-const SAMPLED: u32 = 6;
+use crate::fingerprints::{SAMPLED, sample};
+
 /// Ranges are made of blocks of so many bytes.
 const BLOCK: usize = 1 << 15;
 /// Fingerprints that a block of the reference shares with one of the target before it is taken for alike.
@@ -88,35 +85,6 @@ impl Fingerprints {
         ranges
     }
 }
-
-/// Calls `found` with each fingerprint and where it ends. Of a run of the same one, as repeated bytes give, the first counts.
-fn sample(content: &[u8], mut found: impl FnMut(u64, usize)) {
-    let mut hash = 0_u64;
-    let mut last = 0;
-    for (at, &byte) in content.iter().enumerate() {
-        hash = (hash << 1).wrapping_add(GEAR[usize::from(byte)]);
-        if hash >> (64 - SAMPLED) == 0 && at >= 63 && hash != last {
-            last = hash;
-            found(hash, at);
-        }
-    }
-}
-
-/// A random number for each byte (splitmix64).
-const GEAR: [u64; 256] = {
-    let mut table = [0; 256];
-    let mut state = 0_u64;
-    let mut byte = 0;
-    while byte < 256 {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        table[byte] = mixed ^ (mixed >> 31);
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {

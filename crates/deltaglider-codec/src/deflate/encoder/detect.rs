@@ -30,6 +30,12 @@ pub(in super::super) fn detect(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
+/// The side of the encoder that begins `stream` as it is, the first one of all.
+pub(in super::super) fn likely(stream: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+    let start = Start::read(stream, TRIALS[1]);
+    candidates(start.memory).into_iter().find(|encoder| start.agrees(*encoder, plain)).map(Encoder::side)
+}
+
 /// Every encoder with every setting, the usual ones first.
 fn candidates(memory: Option<u8>) -> Vec<Encoder> {
     let levels = [6, 9, 1, 5, 7, 8, 4, 3, 2];

@@ -9,12 +9,12 @@ use super::super::block::LONGEST_MATCH;
 use super::blocks::Blocks;
 
 const WINDOW: usize = 32768;
-const SHORTEST_MATCH: usize = 3;
+pub(super) const SHORTEST_MATCH: usize = 3;
 /// Bytes that are wanted ahead of a position.
 const AHEAD: usize = LONGEST_MATCH + SHORTEST_MATCH + 1;
-const LARGEST_DISTANCE: usize = WINDOW - AHEAD;
+pub(super) const LARGEST_DISTANCE: usize = WINDOW - AHEAD;
 /// Copies of three bytes from farther away are not worth it.
-const TOO_FAR: usize = 4096;
+pub(super) const TOO_FAR: usize = 4096;
 
 /// Programs that share the algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,42 @@ pub(in super::super) struct Parameters {
     /// 1 to 9.
     pub memory: u8,
     pub strategy: Strategy,
+}
+
+impl Parameters {
+    /// Whether a match is weighed against that of the next byte.
+    pub(super) fn is_lazy(self) -> bool {
+        self.level >= 4 && !matches!(self.strategy, Strategy::HuffmanOnly | Strategy::Rle)
+    }
+}
+
+/// What an encoder chooses for the next bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Token {
+    /// Bytes that it stands for, 1 for a literal.
+    pub length: u16,
+    /// How far back they are copied from; 0 for a literal.
+    pub distance: u16,
+}
+
+impl Token {
+    pub(in super::super) const LITERAL: Self = Self { length: 1, distance: 0 };
+
+    pub(in super::super) fn copy(length: usize, distance: usize) -> Self {
+        Self { length: length as u16, distance: distance as u16 }
+    }
+}
+
+/// The match at the position before, while it is weighed against that of the next one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weighed {
+    length: usize,
+    start: usize,
+    pub(super) literal_waits: bool,
+}
+
+impl Weighed {
+    pub(super) const NOTHING: Self = Self { length: SHORTEST_MATCH - 1, start: 0, literal_waits: false };
 }
 
 /// What a level stands for: zlib's `configuration_table`.
@@ -84,15 +120,14 @@ pub(in super::super) fn deflate(
     match parameters.strategy {
         Strategy::HuffmanOnly => encoder.literals_only(),
         Strategy::Rle => encoder.repeats_only(),
-        _ if parameters.level < 4 => encoder.fast(),
-        _ => encoder.slow(),
+        _ if parameters.is_lazy() => encoder.slow(),
+        _ => encoder.fast(),
     }?;
-    encoder.blocks.flush(&plain[encoder.block_start..], encoder.block_start >= encoder.base, true)?;
-    Some(encoder.blocks.into_stream())
+    encoder.finish()
 }
 
-struct Encoder<'a> {
-    plain: &'a [u8],
+pub(super) struct Encoder<'a> {
+    pub(super) plain: &'a [u8],
     parameters: Parameters,
     search: Search,
     /// Start of the window; nothing at it or before it is found.
@@ -100,7 +135,9 @@ struct Encoder<'a> {
     /// End of what the window holds.
     end: usize,
     slid: bool,
-    position: usize,
+    pub(super) position: usize,
+    /// All strings before it that may still be found are noted.
+    inserted: usize,
     block_start: usize,
     /// The last position of each hash; 0 for none.
     head: Vec<u32>,
@@ -111,7 +148,7 @@ struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    fn new(plain: &'a [u8], parameters: Parameters, limit: usize, expected: Option<&'a [u8]>) -> Self {
+    pub(super) fn new(plain: &'a [u8], parameters: Parameters, limit: usize, expected: Option<&'a [u8]>) -> Self {
         let hash_bits = match parameters.family {
             Family::Zlib | Family::Gzip => u32::from(parameters.memory) + 7,
             Family::Chromium => (u32::from(parameters.memory) + 7).max(15),
@@ -127,6 +164,7 @@ impl<'a> Encoder<'a> {
             end: plain.len().min(2 * WINDOW),
             slid: false,
             position: 0,
+            inserted: 0,
             block_start: 0,
             head: vec![0; 1 << hash_bits],
             previous: Box::new([0; WINDOW]),
@@ -228,34 +266,20 @@ impl<'a> Encoder<'a> {
         (best, start)
     }
 
-    /// Adds a byte to the block; whether it ends after it.
+    /// Whether gzip ends the block before it is full, having looked at all before `position`.
     #[inline]
-    fn literal(&mut self, byte: u8) -> bool {
-        self.blocks.literal(byte) || self.ends_early()
-    }
-
-    /// Adds a copy to the block; whether it ends after it.
-    #[inline]
-    fn copy(&mut self, length: usize, distance: usize) -> bool {
-        self.blocks.copy(length, distance) || self.ends_early()
-    }
-
-    /// Whether gzip ends the block before it is full.
-    #[inline]
-    fn ends_early(&self) -> bool {
+    fn ends_early(&self, position: usize) -> bool {
         self.parameters.family == Family::Gzip
             && self.parameters.level > 2
-            && self.blocks.shrinks_well(self.position - self.block_start)
+            && self.blocks.shrinks_well(position - self.block_start)
     }
 
-    /// Ends the block at `position` where it is full.
+    /// Ends the block, whose last byte is before `end`.
     #[inline]
-    fn flush(&mut self, is_full: bool) -> Option<()> {
-        if is_full {
-            let bytes = &self.plain[self.block_start..self.position];
-            self.blocks.flush(bytes, self.block_start >= self.base, false)?;
-            self.block_start = self.position;
-        }
+    fn flush(&mut self, end: usize) -> Option<()> {
+        let bytes = &self.plain[self.block_start..end];
+        self.blocks.flush(bytes, self.block_start >= self.base, false)?;
+        self.block_start = end;
         Some(())
     }
 
@@ -271,7 +295,7 @@ impl<'a> Encoder<'a> {
                 if self.is_near(found) { self.longest(found, SHORTEST_MATCH - 1, ahead) } else { (0, 0) };
             let is_full;
             if length >= SHORTEST_MATCH {
-                is_full = self.copy(length, self.position - start);
+                is_full = self.blocks.copy(length, self.position - start) || self.ends_early(self.position);
                 if length <= self.search.lazy && ahead - length >= SHORTEST_MATCH {
                     for position in self.position + 1..self.position + length {
                         self.insert(position);
@@ -279,25 +303,37 @@ impl<'a> Encoder<'a> {
                 }
                 self.position += length;
             } else {
-                is_full = self.literal(self.plain[self.position]);
+                is_full = self.blocks.literal(self.plain[self.position]) || self.ends_early(self.position);
                 self.position += 1;
             }
-            self.flush(is_full)?;
+            if is_full {
+                self.flush(self.position)?;
+            }
         }
     }
 
     /// Levels 4 to 9: a match is taken unless the next byte begins a longer one.
     fn slow(&mut self) -> Option<()> {
-        let (mut length, mut start) = (SHORTEST_MATCH - 1, 0);
-        let mut literal_waits = false;
+        let (mut weighed, mut at) = (Weighed::NOTHING, 0);
+        while let Some(token) = self.weigh(&mut weighed) {
+            self.put(at, token)?;
+            at += usize::from(token.length);
+        }
+        Some(())
+    }
+
+    /// The next token; None at the end. After a literal, the match behind it is known in `weighed` already, and `position` is behind
+    /// that.
+    #[inline]
+    pub(super) fn weigh(&mut self, weighed: &mut Weighed) -> Option<Token> {
         loop {
             let ahead = self.ahead(AHEAD);
             if ahead == 0 {
                 break;
             }
-            let found = if ahead >= SHORTEST_MATCH { self.insert(self.position) } else { 0 };
-            let (before, before_start) = (length, start);
-            length = SHORTEST_MATCH - 1;
+            let found = if ahead >= SHORTEST_MATCH { self.note() } else { 0 };
+            let (before, mut start) = (weighed.length, 0);
+            let mut length = SHORTEST_MATCH - 1;
             if before < self.search.lazy && self.is_near(found) {
                 (length, start) = self.longest(found, before, ahead);
                 let filtered = self.parameters.strategy == Strategy::Filtered;
@@ -307,29 +343,65 @@ impl<'a> Encoder<'a> {
                 }
             }
             if before >= SHORTEST_MATCH && length <= before {
-                let last_inserted = self.position + ahead - SHORTEST_MATCH;
-                let is_full = self.copy(before, self.position - 1 - before_start);
-                let next = self.position + before - 1;
-                for position in self.position + 1..next.min(last_inserted + 1) {
-                    self.insert(position);
-                }
-                self.position = next;
-                literal_waits = false;
-                length = SHORTEST_MATCH - 1;
-                self.flush(is_full)?;
-                continue;
+                let token = Token::copy(before, self.position - 1 - weighed.start);
+                self.position += before - 1;
+                *weighed = Weighed::NOTHING;
+                return Some(token);
             }
-            if literal_waits {
-                let is_full = self.literal(self.plain[self.position - 1]);
-                self.flush(is_full)?;
-            }
-            literal_waits = true;
+            let literal_waited = std::mem::replace(weighed, Weighed { length, start, literal_waits: true }).literal_waits;
             self.position += 1;
+            if literal_waited {
+                return Some(Token::LITERAL);
+            }
         }
-        if literal_waits {
-            self.literal(self.plain[self.position - 1]);
+        std::mem::take(&mut weighed.literal_waits).then_some(Token::LITERAL)
+    }
+
+    /// Notes the string at the position and those before it that are not noted yet; the one of the same hash before it, 0 for none.
+    #[inline]
+    fn note(&mut self) -> usize {
+        if self.position < self.inserted {
+            // It was looked at before, and the token of then was not taken.
+            return self.previous[self.position % WINDOW] as usize;
+        }
+        for position in self.inserted.max(self.position.saturating_sub(WINDOW))..self.position {
+            self.insert(position);
+        }
+        self.inserted = self.position + 1;
+        self.insert(self.position)
+    }
+
+    /// Passes over a token without a search, as far as the window moves by it.
+    #[inline]
+    pub(super) fn pass(&mut self, at: usize) {
+        self.position = at;
+        self.ahead(AHEAD);
+        if at + 1 < self.plain.len() {
+            self.position = at + 1;
+            self.ahead(AHEAD);
+        }
+    }
+
+    /// Adds the token that begins at `at`, and ends the block where it is full. None where the stream is seen to be another.
+    #[inline]
+    pub(super) fn put(&mut self, at: usize, token: Token) -> Option<()> {
+        let end = at + usize::from(token.length);
+        let is_literal = token.distance == 0;
+        let is_full = match is_literal {
+            true => self.blocks.literal(self.plain[at]),
+            false => self.blocks.copy(usize::from(token.length), usize::from(token.distance)),
+        };
+        // The last literal is added when all is over.
+        if (is_full || self.ends_early(at + 1)) && !(is_literal && end == self.plain.len()) {
+            self.flush(end)?;
         }
         Some(())
+    }
+
+    /// The stream, when all tokens are in it.
+    pub(super) fn finish(mut self) -> Option<Vec<u8>> {
+        self.blocks.flush(&self.plain[self.block_start..], self.block_start >= self.base, true)?;
+        Some(self.blocks.into_stream())
     }
 
     /// Only runs of one byte are copied.
@@ -347,22 +419,26 @@ impl<'a> Encoder<'a> {
             }
             let is_full;
             if length >= SHORTEST_MATCH {
-                is_full = self.copy(length, 1);
+                is_full = self.blocks.copy(length, 1);
                 self.position += length;
             } else {
-                is_full = self.literal(self.plain[self.position]);
+                is_full = self.blocks.literal(self.plain[self.position]);
                 self.position += 1;
             }
-            self.flush(is_full)?;
+            if is_full {
+                self.flush(self.position)?;
+            }
         }
     }
 
     /// Nothing is copied.
     fn literals_only(&mut self) -> Option<()> {
         while self.ahead(1) > 0 {
-            let is_full = self.literal(self.plain[self.position]);
+            let is_full = self.blocks.literal(self.plain[self.position]);
             self.position += 1;
-            self.flush(is_full)?;
+            if is_full {
+                self.flush(self.position)?;
+            }
         }
         Some(())
     }
@@ -370,7 +446,7 @@ impl<'a> Encoder<'a> {
 
 /// Bytes in which both begin alike, at most those of `a`.
 #[inline]
-fn common(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
     let mut length = 0;
     while let (Some(x), Some(y)) = (a[length..].first_chunk::<8>(), b[length..].first_chunk::<8>()) {
         let difference = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);

@@ -1,0 +1,242 @@
+//! Streams that an encoder gives, made with the choices that it made for another version of them.
+//!
+//! Where two plaintexts go on alike for longer than the window, the encoder chooses alike, and what it chose then need not be searched
+//! for again. Where they differ it searches, as far as the choices of then don't stand any more; and where neither gives what it
+//! chose, the side says so. The page `docs/formats/guided-streams.md` tells the layout.
+
+mod align;
+mod guide;
+
+use self::align::align;
+use self::guide::{Guide, Stretch};
+use super::super::varint;
+use super::super::walk::{self, Walk};
+use super::{Encoder, SIDE};
+use super::zlib::{self, Parameters, Token, Weighed};
+
+/// Exceptions tell themselves by their lowest bit.
+const SEARCHED: u64 = 0;
+const TOLD: u64 = 1;
+
+/// Another version of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Version<'a> {
+    /// Its number among the streams of the reference.
+    pub number: usize,
+    /// The stream.
+    pub stream: &'a [u8],
+    /// Its plaintext.
+    pub plain: &'a [u8],
+}
+
+/// What is done at a token.
+enum Order {
+    Take(Token),
+    Search,
+}
+
+/// Says which token it is.
+trait Judge {
+    /// What is done where the other version leads one to expect this token.
+    fn hinted(&mut self, hint: Option<Token>) -> Option<Order>;
+    /// The token that it is, where the search gave this one.
+    fn searched(&mut self, found: Token, hint: Option<Token>) -> Option<Token>;
+}
+
+/// The side of a stream that the encoder named by `name` gives, but for exceptions, of at most `most` bytes; proven.
+pub(in super::super) fn side(name: &[u8], stream: &[u8], plain: &[u8], other: Version<'_>, most: usize) -> Option<Vec<u8>> {
+    let parameters = parameters(name)?;
+    let stretches = align(other.plain, plain);
+    let mut side = name.to_vec();
+    varint::put(&mut side, other.number as u64);
+    guide::write(&stretches, &mut side);
+    let mut maker = Maker { truth: Walk::new(stream), side, most, passed: 0, next: None };
+    let made = replay(plain, parameters, stretches, other.stream, &mut maker, stream.len(), Some(stream))?;
+    (made == stream).then_some(maker.side)
+}
+
+/// The stream of `length` bytes that plaintext and side give, with the streams of the reference by their numbers.
+pub(in super::super) fn rebuild<'a>(
+    plain: &[u8],
+    side: &[u8],
+    length: usize,
+    streams: &dyn Fn(usize) -> Option<&'a [u8]>,
+) -> Option<Vec<u8>> {
+    let (name, mut rest) = side.split_at_checked(SIDE)?;
+    let parameters = parameters(name)?;
+    let other = streams(usize::try_from(varint::take(&mut rest)?).ok()?)?;
+    let stretches = guide::read(&mut rest)?;
+    let mut reader = Reader { rest, until: 0, told: None, is_over: false };
+    reader.next()?;
+    let made = replay(plain, parameters, stretches, other, &mut reader, length, None)?;
+    reader.is_over.then_some(made)
+}
+
+/// The settings of an encoder that weighs its choices; of others none are guided.
+fn parameters(name: &[u8]) -> Option<Parameters> {
+    match Encoder::from_side(name)? {
+        Encoder::Zlib(parameters) if parameters.is_lazy() => Some(parameters),
+        _ => None,
+    }
+}
+
+/// Makes the stream of `plain` token by token; None where it would be longer than `limit`, or is seen not to be `expected`.
+fn replay(
+    plain: &[u8],
+    parameters: Parameters,
+    stretches: Vec<Stretch>,
+    other: &[u8],
+    judge: &mut impl Judge,
+    limit: usize,
+    expected: Option<&[u8]>,
+) -> Option<Vec<u8>> {
+    let mut guide = Guide::new(stretches, other);
+    let mut encoder = zlib::Encoder::new(plain, parameters, limit, expected);
+    let mut weighed = Weighed::NOTHING;
+    let mut at = 0;
+    while at < plain.len() {
+        let hint = guide.hint(plain, at);
+        let token = match judge.hinted(hint)? {
+            Order::Take(token) => {
+                weighed = Weighed::NOTHING;
+                encoder.pass(at);
+                token
+            }
+            Order::Search => {
+                if !weighed.literal_waits || encoder.position != at + 1 {
+                    weighed = Weighed::NOTHING;
+                    encoder.position = at;
+                }
+                let found = encoder.weigh(&mut weighed)?;
+                let token = judge.searched(found, hint)?;
+                if token != found {
+                    weighed = Weighed::NOTHING;
+                    encoder.pass(at);
+                }
+                token
+            }
+        };
+        let (length, distance) = (usize::from(token.length), usize::from(token.distance));
+        if length > plain.len() - at || distance > at {
+            return None;
+        }
+        encoder.put(at, token)?;
+        at += length;
+    }
+    encoder.finish()
+}
+
+/// Knows the stream, and notes where it is not what would be expected.
+struct Maker<'a> {
+    truth: Walk<'a>,
+    side: Vec<u8>,
+    most: usize,
+    /// Tokens since the last exception.
+    passed: u64,
+    /// The token that comes, where it is known.
+    next: Option<Token>,
+}
+
+impl Maker<'_> {
+    fn except(&mut self, kind: u64) -> Option<()> {
+        varint::put(&mut self.side, std::mem::take(&mut self.passed) << 1 | kind);
+        (self.side.len() <= self.most).then_some(())
+    }
+}
+
+impl Judge for Maker<'_> {
+    #[inline]
+    fn hinted(&mut self, hint: Option<Token>) -> Option<Order> {
+        self.next = match self.truth.next()? {
+            walk::Token::Literal(_) => Some(Token::LITERAL),
+            walk::Token::Copy { length, distance } => Some(Token { length, distance }),
+            walk::Token::Stored => None,
+        };
+        match self.next {
+            Some(token) if hint == Some(token) => {
+                self.passed += 1;
+                Some(Order::Take(token))
+            }
+            _ => Some(Order::Search),
+        }
+    }
+
+    fn searched(&mut self, found: Token, hint: Option<Token>) -> Option<Token> {
+        let token = self.next.unwrap_or(found);
+        if self.next.is_none() {
+            // What a stored block was made of, only the search tells.
+            let rest = (1..found.length).all(|_| self.truth.next() == Some(walk::Token::Stored));
+            rest.then_some(())?;
+        }
+        if token != found {
+            self.except(TOLD)?;
+            match token {
+                Token::LITERAL => varint::put(&mut self.side, 0),
+                Token { length, distance } => {
+                    varint::put(&mut self.side, u64::from(length));
+                    varint::put(&mut self.side, u64::from(distance));
+                }
+            }
+        } else if hint.is_some_and(|hint| hint != found) {
+            self.except(SEARCHED)?;
+        } else {
+            self.passed += 1;
+        }
+        Some(token)
+    }
+}
+
+/// Knows the exceptions.
+struct Reader<'a> {
+    rest: &'a [u8],
+    /// Tokens until the next exception; not counted where none is left.
+    until: u64,
+    /// The token that it tells, if it does.
+    told: Option<Token>,
+    is_over: bool,
+}
+
+impl Reader<'_> {
+    /// Reads the next exception.
+    fn next(&mut self) -> Option<()> {
+        if self.rest.is_empty() {
+            self.is_over = true;
+            return Some(());
+        }
+        let head = varint::take(&mut self.rest)?;
+        self.until = head >> 1;
+        self.told = None;
+        if head & 1 == TOLD {
+            let length = varint::take(&mut self.rest)?;
+            self.told = Some(match length {
+                0 => Token::LITERAL,
+                3..=258 => {
+                    let distance = varint::take(&mut self.rest).filter(|distance| (1..=1 << 15).contains(distance))?;
+                    Token::copy(length as usize, distance as usize)
+                }
+                _ => return None,
+            });
+        }
+        Some(())
+    }
+}
+
+impl Judge for Reader<'_> {
+    #[inline]
+    fn hinted(&mut self, hint: Option<Token>) -> Option<Order> {
+        if !self.is_over {
+            if self.until == 0 {
+                let told = self.told;
+                self.next()?;
+                return Some(told.map_or(Order::Search, Order::Take));
+            }
+            self.until -= 1;
+        }
+        Some(hint.map_or(Order::Search, Order::Take))
+    }
+
+    #[inline]
+    fn searched(&mut self, found: Token, _: Option<Token>) -> Option<Token> {
+        Some(found)
+    }
+}
