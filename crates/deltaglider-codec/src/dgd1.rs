@@ -1,5 +1,6 @@
 //! The codec `dgd1`: deltas between what is inside archives.
 
+mod assembly;
 mod budget;
 mod decode;
 mod directory;

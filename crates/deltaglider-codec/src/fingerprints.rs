@@ -3,6 +3,8 @@
 
 /// One place in so many is taken for a fingerprint, on average: 1 << 6.
 pub(crate) const SAMPLED: u32 = 6;
+/// Bytes that a fingerprint is of.
+pub(crate) const WINDOW: usize = 64;
 
 /// Calls `found` with each fingerprint and where it ends. Of a run of the same one, as repeated bytes give, the first counts.
 pub(crate) fn sample(content: &[u8], mut found: impl FnMut(u64, usize)) {
@@ -10,7 +12,7 @@ pub(crate) fn sample(content: &[u8], mut found: impl FnMut(u64, usize)) {
     let mut last = 0;
     for (at, &byte) in content.iter().enumerate() {
         hash = (hash << 1).wrapping_add(GEAR[usize::from(byte)]);
-        if hash >> (64 - SAMPLED) == 0 && at >= 63 && hash != last {
+        if hash >> (64 - SAMPLED) == 0 && at >= WINDOW - 1 && hash != last {
             last = hash;
             found(hash, at);
         }

@@ -1,5 +1,6 @@
 //! Archive-aware delta codecs of DeltaGlider.
 
+mod bytes;
 mod containers;
 mod deflate;
 pub mod dgd1;

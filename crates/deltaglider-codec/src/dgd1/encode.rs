@@ -1,22 +1,18 @@
 //! Makes a delta: finds the streams of the target, decides how each is stored, and packs what is left.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Range;
 
-use deltaglider_core::Sha256;
 use deltaglider_core::codec::{CodecError, DeltaParts};
 
+use super::assembly::Assembly;
 use super::budget::Budget;
-use super::directory::{Directory, Header};
-use super::frames::{self, Frame, gather};
+use super::frames;
 use super::known::{Known, place};
 use super::prepared::Prepared;
 use super::recipe::Part;
-use super::similar::Fingerprints;
 use crate::Effort;
-use crate::containers::{self, Layout, Limits, Piece, Stream};
-use crate::deflate::{self, Kind, Representation, Version};
+use crate::containers::{self, Layout, Limits, Stream};
+use crate::deflate::{self, Representation, Version};
 use crate::threads::spread;
 
 /// What header, directory and a frame take of their own, and a little more.
@@ -34,23 +30,13 @@ const LEAST_GUIDED: usize = 16;
 const LEAST_TOKENS: usize = 32;
 
 /// How a stream of the target is stored.
-enum Choice {
+pub(super) enum Choice {
     /// It stands in the expanded reference.
     Copy(usize),
     /// As it is, like what is between streams.
     Raw,
     /// Made again from its plaintext.
     Made(Representation, Vec<Choice>),
-}
-
-/// What is put together while the target is walked over.
-#[derive(Default)]
-struct Assembly<'a> {
-    body: Cow<'a, [u8]>,
-    side: Vec<u8>,
-    /// Where tokens stand in the side, and the stream of the reference whose tokens they resemble.
-    tokens: Vec<(usize, usize)>,
-    tally: DeltaParts,
 }
 
 /// A delta, and what its parts came to.
@@ -73,23 +59,23 @@ pub(super) fn encode(
     let layout = containers::layout_but(target, &limits, &deflate::inflate, &|stream| known.copy_of(stream));
     known.compare(&layout);
     let choices = Chooser::new(reference, &known, budget, effort, &layout, target).choose(&layout, target);
-    let mut assembly = Assembly::default();
+    let expanded = &reference.form()[..reference.map.body];
+    let mut assembly = Assembly::new(expanded);
     let parts = assembly.walk(&layout, target, &choices, &known);
     let raw = layout.streams.iter().map(|stream| stream.range.len() as u64).sum();
     drop((layout, choices));
-    let as_it_stands = matches!(parts[..], [] | [Part::Plain(_)]);
-    let expanded = &reference.form()[..reference.map.body];
-    let made = assembly.pack(parts, reference, expanded, target, budget, effort)?;
+    let as_it_stands = parts.iter().all(|part| matches!(part, Part::Plain(_) | Part::Copy { .. }));
+    let made = assembly.pack(parts, reference, target, budget, effort)?;
     if as_it_stands || made.length() <= target.len() / 4 * 3 + OVERHEAD {
         return Ok(made);
     }
     // Plaintext and tokens tell in part the same: together they may take more than the streams do. Compressed bytes are like
     // compressed ones.
-    let mut tally = DeltaParts::default();
-    (tally.raw, tally.plain) = (raw, target.len() as u64 - raw);
-    let assembly = Assembly { body: Cow::Borrowed(target), tally, ..Assembly::default() };
-    let parts = vec![Part::Plain(target.len())];
-    let plainly = assembly.pack(parts, reference, reference.form(), target, budget, effort)?;
+    let mut assembly = Assembly::new(reference.form());
+    let mut parts = Vec::new();
+    assembly.plain(target, &mut parts);
+    (assembly.tally.raw, assembly.tally.plain) = (raw, target.len() as u64 - raw);
+    let plainly = assembly.pack(parts, reference, target, budget, effort)?;
     Ok(if plainly.length() < made.length() { plainly } else { made })
 }
 
@@ -245,140 +231,8 @@ fn cheap_share(effort: Effort) -> Option<usize> {
 }
 
 /// The tokens of a stream of the reference.
-fn tokens_of(reference: &Prepared<'_>, stream: usize) -> Option<Vec<u8>> {
+pub(super) fn tokens_of(reference: &Prepared<'_>, stream: usize) -> Option<Vec<u8>> {
     deflate::tokens(&reference.form()[reference.map.streams[stream].packed.clone()])
-}
-
-impl Assembly<'_> {
-    fn walk(&mut self, layout: &Layout, content: &[u8], choices: &[Choice], known: &Known) -> Vec<Part> {
-        let mut parts: Vec<Part> = Vec::new();
-        let mut choices = choices.iter();
-        for piece in layout.pieces(content.len()) {
-            let (range, stream) = match piece {
-                Piece::Plain(range) => (range, None),
-                Piece::Stream(stream) => (stream.range.clone(), Some(stream)),
-            };
-            let choice = stream.and_then(|stream| choices.next().map(|choice| (stream, choice)));
-            let length = range.len();
-            match choice {
-                Some((_, Choice::Copy(at))) => {
-                    self.tally.copied += length as u64;
-                    match parts.last_mut() {
-                        Some(Part::Copy { at: before, length: more }) if *before + *more == *at => *more += length,
-                        _ => parts.push(Part::Copy { at: *at, length }),
-                    }
-                }
-                Some((stream, Choice::Made(representation, inner))) => {
-                    let inner = self.walk(&stream.inner, &stream.plain, inner, known);
-                    let Representation { kind, side } = representation;
-                    if *kind == Kind::Tokens
-                        && let Some(alike) = known.alike(stream)
-                    {
-                        self.tokens.push((self.side.len(), alike));
-                    }
-                    self.side.extend_from_slice(side);
-                    match kind {
-                        Kind::Encoder | Kind::Guided => self.tally.reencoded += length as u64,
-                        Kind::Tokens => self.tally.tokens += length as u64,
-                    }
-                    parts.push(Part::Stream { kind: *kind, side: side.len(), length, parts: inner });
-                }
-                raw => {
-                    match raw {
-                        Some(_) => self.tally.raw += length as u64,
-                        None => self.tally.plain += length as u64,
-                    }
-                    self.body.to_mut().extend_from_slice(&content[range]);
-                    match parts.last_mut() {
-                        Some(Part::Plain(more)) => *more += length,
-                        _ => parts.push(Part::Plain(length)),
-                    }
-                }
-            }
-        }
-        parts
-    }
-
-    /// Packs what the parts take; the body like what it resembles in `alike`, which is the start of the reference's form.
-    fn pack(
-        self,
-        parts: Vec<Part>,
-        reference: &Prepared<'_>,
-        alike: &[u8],
-        target: &[u8],
-        budget: &Budget,
-        effort: Effort,
-    ) -> Result<Delta, CodecError> {
-        let Self { body, side, tokens, mut tally } = self;
-        let side_frames = pack_side(reference, &side, &tokens, budget, effort)?;
-        let body_frames = pack_body(alike, &body, budget, effort)?;
-        let list = |frames: &[(Frame, Vec<u8>)]| frames.iter().map(|(frame, _)| frame.clone()).collect();
-        let directory = Directory { parts, side: list(&side_frames), body: list(&body_frames) };
-        let (packed, plain) = directory.write()?;
-        let header = Header {
-            reference: reference.map.content as u64,
-            target: target.len() as u64,
-            reference_sha256: reference.sha256,
-            target_sha256: Sha256::of(target),
-            packed: packed.len(),
-            plain,
-        };
-        tally.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
-        tally.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
-        let frames = side_frames.into_iter().chain(body_frames).map(|(_, packed)| packed).collect();
-        Ok(Delta { head: [header.write(), packed].concat(), frames, parts: tally })
-    }
-}
-
-/// Packs the body, each frame with the ranges of `plain` that it resembles.
-fn pack_body(plain: &[u8], body: &[u8], budget: &Budget, effort: Effort) -> Result<Vec<(Frame, Vec<u8>)>, CodecError> {
-    let whole = plain.len() <= budget.prefix;
-    let prints = if whole || body.is_empty() { None } else { Some(Fingerprints::of(plain)) };
-    let pieces: Vec<&[u8]> = body.chunks(budget.frame).collect();
-    let packed = spread(&pieces, budget.threads, |piece| {
-        let prefix = match &prints {
-            Some(prints) => prints.alike(piece, budget.prefix),
-            None if plain.is_empty() => Vec::new(),
-            None => std::iter::once(0..plain.len()).collect(),
-        };
-        let packed = frames::pack(piece, &gather(plain, &prefix), effort)?;
-        Ok((Frame { plain: piece.len(), packed: packed.len(), prefix }, packed))
-    });
-    packed.into_iter().collect()
-}
-
-/// Packs the side, each frame with the tokens of the streams of the reference that are named as its own are.
-fn pack_side(
-    reference: &Prepared<'_>,
-    side: &[u8],
-    tokens: &[(usize, usize)],
-    budget: &Budget,
-    effort: Effort,
-) -> Result<Vec<(Frame, Vec<u8>)>, CodecError> {
-    let pieces: Vec<(usize, &[u8])> = side.chunks(budget.frame).enumerate().collect();
-    let packed = spread(&pieces, budget.threads, |&(number, piece)| {
-        let within = number * budget.frame..number * budget.frame + piece.len();
-        let mut alike: Vec<usize> =
-            tokens.iter().filter(|(at, _)| within.contains(at)).map(|(_, stream)| *stream).collect();
-        alike.sort_unstable();
-        alike.dedup();
-        let mut prefix: Vec<Range<usize>> = Vec::new();
-        let mut gathered = Vec::new();
-        for stream in alike {
-            let Some(own) = tokens_of(reference, stream) else { continue };
-            if gathered.len() + own.len() > budget.prefix {
-                break;
-            }
-            gathered.extend_from_slice(&own);
-            match prefix.last_mut() {
-                Some(last) if last.end == stream => last.end += 1,
-                _ => prefix.push(stream..stream + 1),
-            }
-        }
-        let packed = frames::pack(piece, &gathered, effort)?;
-        Ok((Frame { plain: piece.len(), packed: packed.len(), prefix }, packed))
-    });
-    packed.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use super::super::bits::BitWriter;
 use super::super::block::LONGEST_MATCH;
 use super::blocks::Blocks;
+use crate::bytes::common;
 
 const WINDOW: usize = 32768;
 pub(super) const SHORTEST_MATCH: usize = 3;
@@ -442,20 +443,6 @@ impl<'a> Encoder<'a> {
         }
         Some(())
     }
-}
-
-/// Bytes in which both begin alike, at most those of `a`.
-#[inline]
-pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
-    let mut length = 0;
-    while let (Some(x), Some(y)) = (a[length..].first_chunk::<8>(), b[length..].first_chunk::<8>()) {
-        let difference = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
-        if difference != 0 {
-            return length + (difference.trailing_zeros() >> 3) as usize;
-        }
-        length += 8;
-    }
-    length + a[length..].iter().zip(&b[length..]).take_while(|(x, y)| x == y).count()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! such chain, as *patience diff* takes it (B. Cohen; the longest increasing subsequence by M. Fredman, *On computing the length of
 //! longest increasing subsequences*, 1975).
 
-use super::super::zlib::common;
 use super::guide::Stretch;
+use crate::bytes::common;
 use crate::fingerprints::{SAMPLED, sample};
 
 /// So often what lies between two places is looked at by itself.

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use super::super::super::block::{LONGEST_MATCH, WINDOW};
 use super::super::super::varint;
 use super::super::super::walk::{self, Walk};
-use super::super::zlib::{LARGEST_DISTANCE, SHORTEST_MATCH, TOO_FAR, Token, common};
+use super::super::zlib::{LARGEST_DISTANCE, SHORTEST_MATCH, TOO_FAR, Token};
+use crate::bytes::common;
 
 /// From here on, up to the next one, the plaintext goes on like the other one's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
