@@ -1,8 +1,6 @@
 //! What the other version leads one to expect.
 
-use std::collections::VecDeque;
-
-use super::super::super::block::{LONGEST_MATCH, WINDOW};
+use super::super::super::block::LONGEST_MATCH;
 use super::super::super::varint;
 use super::super::super::walk::{self, Walk};
 use super::super::zlib::{LARGEST_DISTANCE, SHORTEST_MATCH, TOO_FAR, Token};
@@ -56,8 +54,8 @@ pub(super) struct Guide<'a> {
     next: Option<Stretch>,
     /// How much further the other version has what is here.
     shift: isize,
-    /// Where shifts began in the other version, as far back as copies reach.
-    shifts: VecDeque<(usize, isize)>,
+    /// Where shifts began in the other version, in ascending order, the first at its start.
+    shifts: Vec<(usize, isize)>,
 }
 
 impl<'a> Guide<'a> {
@@ -66,7 +64,7 @@ impl<'a> Guide<'a> {
         let next = stretches.next();
         let mut walk = Walk::new(other);
         let token = walk.next();
-        Self { walk, token, start: 0, stretches, next, shift: 0, shifts: VecDeque::from([(0, 0)]) }
+        Self { walk, token, start: 0, stretches, next, shift: 0, shifts: vec![(0, 0)] }
     }
 
     /// The token at `at` of `plain`, as far as the other version tells.
@@ -103,20 +101,17 @@ impl<'a> Guide<'a> {
     fn begin(&mut self, Stretch { at, from }: Stretch) {
         self.next = self.stretches.next();
         self.shift = from as isize - at as isize;
-        while self.shifts.get(1).is_some_and(|second| second.0 + WINDOW < from) {
-            self.shifts.pop_front();
-        }
         // Back in the other version, what is behind it there leads nowhere any more.
-        while self.shifts.back().is_some_and(|last| last.0 >= from) {
-            self.shifts.pop_back();
+        while self.shifts.last().is_some_and(|last| last.0 >= from) {
+            self.shifts.pop();
         }
-        self.shifts.push_back((from, self.shift));
+        self.shifts.push((from, self.shift));
     }
 
     /// How much further the other version has what it has at `there`.
     #[inline]
     fn shift_of(&self, there: usize) -> Option<isize> {
-        let (from, shift) = self.shifts.back()?;
+        let (from, shift) = self.shifts.last()?;
         if *from <= there {
             return Some(*shift);
         }
