@@ -76,7 +76,7 @@ fn kinds(
             continue;
         };
         let (count, analysed, rebuilt, sides) = found.entry(kind).or_default();
-        let again = rebuilt.time(|| measure::rebuild(kind, plain, &side, stream.len()));
+        let again = rebuilt.time(|| measure::rebuild(kind, plain, &side, stream.len(), &[]));
         assert_eq!(again.as_ref(), Some(stream));
         *count += 1;
         analysed.time += analyse.time;

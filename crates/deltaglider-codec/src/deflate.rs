@@ -191,7 +191,11 @@ mod tests {
         for (name, stream) in streams(&plain) {
             let representation = represent(&stream, &plain).unwrap();
             assert_eq!((representation.kind, representation.side.len()), (Kind::Encoder, 4), "{name}");
-            assert_eq!(rebuild(Kind::Encoder, &plain, &representation.side, stream.len(), &|_| None), Ok(stream), "{name}");
+            assert_eq!(
+                rebuild(Kind::Encoder, &plain, &representation.side, stream.len(), &|_| None),
+                Ok(stream),
+                "{name}"
+            );
         }
     }
 

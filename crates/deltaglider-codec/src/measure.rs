@@ -23,10 +23,19 @@ pub fn tokens(stream: &[u8]) -> Option<Vec<u8>> {
     deflate::tokens(stream)
 }
 
-/// The stream of `length` bytes with this plaintext and side.
+/// The side of a stream that is guided by another one, whatever it takes.
 #[must_use]
-pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize) -> Option<Vec<u8>> {
-    deflate::rebuild(deflate::Kind::from_number(kind)?, plain, side, length, &|_| None).ok()
+pub fn guide(stream: &[u8], plain: &[u8], other: &[u8]) -> Option<Vec<u8>> {
+    let (other_plain, _) = inflate(other, usize::MAX)?;
+    let other = deflate::Version { number: 0, stream: other, plain: &other_plain };
+    deflate::represent_guided(&[], stream, plain, other, usize::MAX).map(|representation| representation.side)
+}
+
+/// The stream of `length` bytes with this plaintext and side; `other` is the one stream of the reference.
+#[must_use]
+pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize, other: &[u8]) -> Option<Vec<u8>> {
+    let kind = deflate::Kind::from_number(kind)?;
+    deflate::rebuild(kind, plain, side, length, &|number| (number == 0).then_some(other)).ok()
 }
 
 /// A delta with this directory before these frames, and how long a target it promises.

@@ -208,9 +208,9 @@ pub(super) fn start<'a>(bits: &mut BitReader<'a>) -> Option<(bool, BlockStart<'a
         1 => (BlockStart::Fixed, (fixed_literals().to_vec(), FIXED_DISTANCES.to_vec())),
         2 => {
             let header = Header::read(bits)?;
-            let lengths = header.lengths().filter(|(literals, distances)| {
-                literals[END] > 0 && may_be_sent(literals) && may_be_sent(distances)
-            })?;
+            let lengths = header
+                .lengths()
+                .filter(|(literals, distances)| literals[END] > 0 && may_be_sent(literals) && may_be_sent(distances))?;
             (BlockStart::Dynamic(Box::new(header)), lengths)
         }
         _ => return None,

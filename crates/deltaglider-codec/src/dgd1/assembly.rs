@@ -208,4 +208,3 @@ fn pack_side(
     });
     packed.into_iter().collect()
 }
-

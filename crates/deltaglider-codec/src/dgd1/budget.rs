@@ -22,20 +22,27 @@ pub(super) struct Budget {
     pub(super) prefix: usize,
     /// Bytes for plaintext of the target, and what it is made of.
     pub(super) expanded: usize,
+    /// Bytes for what is looked at while it is decided how streams are stored, before there are frames and a body.
+    pub(super) beside: usize,
     /// Threads that work at once.
     pub(super) threads: usize,
 }
 
-/// Bytes that no call can do without: the reference, the target and its body, and one small frame.
+/// Bytes that no call can do without: the reference and its fingerprints, the target and its body, and one small frame.
 pub(super) fn least(reference: u64, target: u64) -> u64 {
     let frame = frame_memory(FRAME.0, Effort::Max) as u64;
-    reference.saturating_add(target.saturating_mul(3)).saturating_add(BASE + frame)
+    with_prints(reference).saturating_add(target.saturating_mul(3)).saturating_add(BASE + frame)
+}
+
+/// Bytes of a reference in memory, and of its fingerprints.
+fn with_prints(reference: u64) -> u64 {
+    reference.saturating_add(reference / 4)
 }
 
 /// Bytes for an ordinary target, which expands to four times its size, beside `held` bytes of reference.
 pub(super) fn usual(held: u64, target: u64) -> u64 {
     let frames = (processors() * frame_memory(FRAME.1, Effort::Max)) as u64;
-    held.saturating_add(target.saturating_mul(9)).saturating_add(BASE + frames)
+    with_prints(held).saturating_add(target.saturating_mul(9)).saturating_add(BASE + frames)
 }
 
 /// Bytes that an ordinary reference takes when it is prepared, and what is held of it then: its size, and four times that
@@ -75,7 +82,8 @@ impl Budget {
         let threads = (spare / 2 / each).clamp(1, processors());
         // Plaintext is held twice, in the layout and in the body, and the streams that are made of it beside it.
         let expanded = spare.saturating_sub(each * threads) / 5 * 2;
-        Ok(Self { frame, prefix: frame * PREFIX, expanded, threads })
+        let beside = expanded + each * threads;
+        Ok(Self { frame, prefix: frame * PREFIX, expanded, beside, threads })
     }
 }
 

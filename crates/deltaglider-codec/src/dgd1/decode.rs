@@ -254,13 +254,7 @@ impl Decoder<'_> {
     }
 }
 
-fn make(
-    reference: &Prepared<'_>,
-    kind: Kind,
-    plain: &[u8],
-    side: &[u8],
-    length: usize,
-) -> Result<Vec<u8>, CodecError> {
+fn make(reference: &Prepared<'_>, kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, CodecError> {
     let made = deflate::rebuild(kind, plain, side, length, &|number| reference.stream(number));
     made.map_err(|error| CodecError::Damaged(error.to_string()))
 }

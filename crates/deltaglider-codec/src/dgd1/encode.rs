@@ -13,7 +13,7 @@ use super::recipe::Part;
 use crate::Effort;
 use crate::containers::{self, Layout, Limits, Stream};
 use crate::deflate::{self, Representation, Version};
-use crate::threads::spread;
+use crate::threads::{Room, spread};
 
 /// What header, directory and a frame take of their own, and a little more.
 const OVERHEAD: usize = 256;
@@ -96,6 +96,7 @@ struct Chooser<'a> {
     sampled: HashMap<usize, Option<Representation>>,
     /// The sides of their encoders.
     usual: Vec<Vec<u8>>,
+    room: Room,
 }
 
 impl<'a> Chooser<'a> {
@@ -109,7 +110,15 @@ impl<'a> Chooser<'a> {
         layout: &Layout,
         target: &[u8],
     ) -> Self {
-        let mut own = Self { reference, known, budget, effort, sampled: HashMap::new(), usual: Vec::new() };
+        let mut own = Self {
+            reference,
+            known,
+            budget,
+            effort,
+            sampled: HashMap::new(),
+            usual: Vec::new(),
+            room: Room::new(budget.beside),
+        };
         let mut streams = Vec::new();
         own.changed(layout, target, &mut streams);
         if streams.len() > SAMPLE {
@@ -188,9 +197,12 @@ impl<'a> Chooser<'a> {
         let most = LEAST_GUIDED + bytes.len() / cheap_share(self.effort)?;
         let number = self.known.alike(stream)?;
         let other = &self.reference.map.streams[number];
-        if stream.plain.len() < SHORTEST_GUIDED || other.plain > self.budget.prefix.max(2 * stream.plain.len()) {
+        if stream.plain.len() < SHORTEST_GUIDED {
             return None;
         }
+        // Its plaintext, what is found alike in both, and the stream that is made.
+        let needed = other.plain + (other.plain + stream.plain.len()) / 2 + bytes.len();
+        let _taken = self.room.take(needed)?;
         let packed = self.reference.stream(number)?;
         let plain = deflate::inflate(packed, other.plain).ok()?.plain;
         let other = Version { number, stream: packed, plain: &plain };

@@ -106,12 +106,14 @@ pub(super) fn extent(parts: &[Part], reference: usize) -> Option<Extent> {
                 at.checked_add(*length).filter(|end| *end <= reference)?;
                 sum.given = sum.given.checked_add(*length)?;
             }
-            Part::Stream { side, length, parts, .. } => {
+            Part::Stream { kind, side, length, parts } => {
                 let inner = extent(parts, reference)?;
                 sum.given = sum.given.checked_add(*length)?;
                 sum.body = sum.body.checked_add(inner.body)?;
                 sum.side = sum.side.checked_add(inner.side)?.checked_add(*side)?;
-                let own = inner.given.checked_add(*length)?.checked_add(*side)?;
+                // A stretch takes two bytes of the side, and 32 in memory.
+                let read = if *kind == Kind::Guided { side.checked_mul(16)? } else { 0 };
+                let own = inner.given.checked_add(*length)?.checked_add(*side)?.checked_add(read)?;
                 sum.memory = sum.memory.max(inner.memory.checked_add(own)?);
             }
         }

@@ -35,9 +35,9 @@ pub(super) struct Copied {
 }
 
 impl<'a> Fingerprints<'a> {
-    /// Takes those of `reference`: eight bytes for each 32 of it, and up to twice as many.
+    /// Takes those of `reference`: an eighth to a quarter of its bytes.
     pub(super) fn of(reference: &'a [u8]) -> Self {
-        let entries = (reference.len() >> (SAMPLED - 1)).next_power_of_two().max(1 << 8);
+        let entries = (reference.len() >> SAMPLED).next_power_of_two().max(1 << 8);
         let mut own = Self { reference, table: vec![(0, u32::MAX); entries], mask: entries - 1 };
         sample(reference, |hash, at| {
             let slot = own.slot(hash);
@@ -87,7 +87,11 @@ impl<'a> Fingerprints<'a> {
     /// ends and begins at the places `beside`.
     pub(super) fn alike(&self, part: &[u8], beside: &[usize], limit: usize) -> Vec<Range<usize>> {
         if self.reference.len() <= limit {
-            return if self.reference.is_empty() { Vec::new() } else { std::iter::once(0..self.reference.len()).collect() };
+            return if self.reference.is_empty() {
+                Vec::new()
+            } else {
+                std::iter::once(0..self.reference.len()).collect()
+            };
         }
         let blocks = self.reference.len().div_ceil(BLOCK);
         let mut shared = vec![0_u16; blocks];

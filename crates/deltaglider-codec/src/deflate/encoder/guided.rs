@@ -11,8 +11,8 @@ use self::align::align;
 use self::guide::{Guide, Stretch};
 use super::super::varint;
 use super::super::walk::{self, Walk};
-use super::{Encoder, SIDE};
 use super::zlib::{self, Parameters, Token, Weighed};
+use super::{Encoder, SIDE};
 
 /// Exceptions tell themselves by their lowest bit.
 const SEARCHED: u64 = 0;
@@ -44,7 +44,13 @@ trait Judge {
 }
 
 /// The side of a stream that the encoder named by `name` gives, but for exceptions, of at most `most` bytes; proven.
-pub(in super::super) fn side(name: &[u8], stream: &[u8], plain: &[u8], other: Version<'_>, most: usize) -> Option<Vec<u8>> {
+pub(in super::super) fn side(
+    name: &[u8],
+    stream: &[u8],
+    plain: &[u8],
+    other: Version<'_>,
+    most: usize,
+) -> Option<Vec<u8>> {
     let parameters = parameters(name)?;
     let stretches = align(other.plain, plain);
     let mut side = name.to_vec();
@@ -69,7 +75,7 @@ pub(in super::super) fn rebuild<'a>(
     let mut reader = Reader { rest, until: 0, told: None, is_over: false };
     reader.next()?;
     let made = replay(plain, parameters, stretches, other, &mut reader, length, None)?;
-    reader.is_over.then_some(made)
+    (reader.is_over && made.len() == length).then_some(made)
 }
 
 /// The settings of an encoder that weighs its choices; of others none are guided.
@@ -238,5 +244,136 @@ impl Judge for Reader<'_> {
     #[inline]
     fn searched(&mut self, found: Token, _: Option<Token>) -> Option<Token> {
         Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deltaglider_testkit::codec_conformance::noise;
+    use proptest::prelude::*;
+
+    use super::super::zlib::{Family, Strategy};
+    use super::*;
+    use crate::deflate::samples::{sample, valid_stream};
+
+    /// Every encoder that weighs its choices.
+    fn encoders() -> Vec<Encoder> {
+        let mut encoders = Vec::new();
+        for family in [Family::Zlib, Family::Chromium, Family::Gzip] {
+            for level in 4..=9 {
+                let strategy = Strategy::Default;
+                encoders.push(Encoder::Zlib(Parameters { family, level, memory: 8, strategy }));
+            }
+        }
+        for (memory, strategy) in [(9, Strategy::Filtered), (3, Strategy::Fixed), (1, Strategy::Default)] {
+            encoders.push(Encoder::Zlib(Parameters { family: Family::Zlib, level: 7, memory, strategy }));
+        }
+        encoders
+    }
+
+    fn deflate(encoder: Encoder, plain: &[u8]) -> Vec<u8> {
+        encoder.deflate(plain, usize::MAX, None).expect("a stream")
+    }
+
+    /// Two versions: what is changed, put in, taken out, and what no encoder makes smaller.
+    fn versions() -> (Vec<u8>, Vec<u8>) {
+        let one = [&sample(130_000)[..], &noise(1, 40_000), &sample(100_000)[50_000..]].concat();
+        let mut other = one.clone();
+        for at in (500..other.len()).step_by(9_000) {
+            other[at] ^= 1;
+        }
+        other.splice(60_000..60_200, *b"and something else");
+        other.splice(20_000..20_000, sample(3_000).into_iter().rev());
+        (one, other)
+    }
+
+    /// The side, after it was proven to give the stream.
+    fn proven(encoder: Encoder, stream: &[u8], plain: &[u8], version: (&[u8], &[u8]), most: usize) -> Option<Vec<u8>> {
+        let other = Version { number: 3, stream: version.0, plain: version.1 };
+        let side = side(&encoder.side(), stream, plain, other, most)?;
+        let streams = |number| (number == 3).then_some(version.0);
+        assert!(rebuild(plain, &side, stream.len(), &streams).as_deref() == Some(stream), "{encoder:?}");
+        assert_eq!(rebuild(plain, &side, stream.len(), &|_| None), None, "without the other version");
+        Some(side)
+    }
+
+    #[test]
+    fn another_version_tells_nearly_all() {
+        let (one, other) = versions();
+        for encoder in encoders() {
+            let (of_one, of_other) = (deflate(encoder, &one), deflate(encoder, &other));
+            let side = proven(encoder, &of_one, &one, (&of_other, &other), 2000).expect("a side");
+            assert!(side.len() < 600, "{encoder:?}: {}", side.len());
+            let same = proven(encoder, &of_one, &one, (&of_one, &one), 100).expect("a side");
+            assert_eq!(same.len(), SIDE + 2, "{encoder:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_alike_costs_nothing_but_the_search() {
+        let (one, _) = versions();
+        let unlike = noise(9, 50_000);
+        for encoder in encoders() {
+            let stream = deflate(encoder, &one);
+            let side = proven(encoder, &stream, &one, (&valid_stream(&unlike[..300]), &unlike), 2000);
+            assert!(side.expect("a side").len() < 300, "{encoder:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_encoder_does_not_choose_is_told() {
+        let (one, other) = versions();
+        let [named, made] = [8, 9].map(|level| {
+            let (family, memory, strategy) = (Family::Zlib, 8, Strategy::Default);
+            Encoder::Zlib(Parameters { family, level, memory, strategy })
+        });
+        let (of_one, of_other) = (deflate(made, &one), deflate(made, &other));
+        let version = (&of_other[..], &other[..]);
+        let side = proven(named, &of_one, &one, version, 1 << 20).expect("a side");
+        assert!(proven(named, &of_one, &one, version, side.len()).is_some());
+        assert_eq!(proven(named, &of_one, &one, version, side.len() - 1), None, "the limit holds");
+    }
+
+    #[test]
+    fn encoders_that_do_not_weigh_are_not_guided() {
+        let plain = sample(20_000);
+        let fast = Parameters { family: Family::Zlib, level: 3, memory: 8, strategy: Strategy::Default };
+        let repeats = Parameters { level: 6, strategy: Strategy::Rle, ..fast };
+        for encoder in [Encoder::Zlib(fast), Encoder::Zlib(repeats), Encoder::Miniz { level: 6 }] {
+            let stream = deflate(encoder, &plain);
+            assert_eq!(proven(encoder, &stream, &plain, (&stream, &plain), 1000), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn damaged_sides_do_no_harm(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+            cut in any::<prop::sample::Index>(), plain_cut in any::<prop::sample::Index>(), choices in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let plain = sample(6_000);
+            let mut other = plain.clone();
+            other.splice(1_000..1_010, *b"something else");
+            let encoder = encoders()[5];
+            let (of_plain, of_other) = (deflate(encoder, &plain), deflate(encoder, &other));
+            let version = Version { number: 0, stream: &of_other, plain: &other };
+            let mut side = side(&encoder.side(), &of_plain, &plain, version, 1000).expect("a side");
+            side.extend_from_slice(&[3, 3, 1, 0, 9]);
+            for (at, byte) in changes {
+                let at = at.index(side.len());
+                side[at] = byte;
+            }
+            let any = valid_stream(&choices);
+            for other in [&of_other[..], &any, &choices, &[]] {
+                for side in [&side[..], &side[..cut.index(side.len())]] {
+                    for plain in [&plain[..], &plain[..plain_cut.index(plain.len())]] {
+                        let made = rebuild(plain, side, of_plain.len(), &|_| Some(other));
+                        prop_assert!(made.is_none_or(|made| made.len() == of_plain.len()));
+                    }
+                }
+            }
+        }
     }
 }

@@ -349,7 +349,8 @@ impl<'a> Encoder<'a> {
                 *weighed = Weighed::NOTHING;
                 return Some(token);
             }
-            let literal_waited = std::mem::replace(weighed, Weighed { length, start, literal_waits: true }).literal_waits;
+            let literal_waited =
+                std::mem::replace(weighed, Weighed { length, start, literal_waits: true }).literal_waits;
             self.position += 1;
             if literal_waited {
                 return Some(Token::LITERAL);

@@ -112,3 +112,49 @@ fn in_order(pairs: &[(u32, u32)]) -> Prints {
     chain.reverse();
     chain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deflate::samples::sample;
+
+    /// Applies the stretches: bytes of `plain` that stand where they say, less those that don't.
+    fn alike(other: &[u8], plain: &[u8]) -> (usize, usize) {
+        let stretches = align(other, plain);
+        assert!(stretches.windows(2).all(|two| two[0].at < two[1].at && two[0].from < two[1].from), "{stretches:?}");
+        let mut shift = 0;
+        let mut next = stretches.iter().peekable();
+        let same = (0..plain.len()).filter(|&at| {
+            if let Some(stretch) = next.next_if(|stretch| stretch.at == at) {
+                shift = stretch.from as isize - at as isize;
+            }
+            at.checked_add_signed(shift).and_then(|there| other.get(there)) == Some(&plain[at])
+        });
+        (same.count(), stretches.len())
+    }
+
+    #[test]
+    fn what_was_put_in_and_taken_out_is_gone_around() {
+        let other = sample(200_000);
+        let plain = [&other[..50_000], b"something new", &other[50_000..90_000], &other[91_000..]].concat();
+        let (same, stretches) = alike(&other, &plain);
+        assert!(same >= plain.len() - 13 && stretches == 2, "{same} of {} in {stretches}", plain.len());
+    }
+
+    #[test]
+    fn what_stands_in_both_twice_is_told_apart_by_what_is_around_it() {
+        let (part, other) = (sample(30_000), sample(400_000));
+        let three = [&other[100_000..200_000], &part, &other[200_000..300_000], &part, &other[300_000..]].concat();
+        let plain = [&three[..120_000], b"new", &three[120_000..250_000], b"and new", &three[250_000..]].concat();
+        let (same, stretches) = alike(&three, &plain);
+        assert!(same + 1000 > plain.len() && stretches < 5, "{same} of {} in {stretches}", plain.len());
+    }
+
+    #[test]
+    fn what_is_not_alike_has_no_stretches() {
+        let noise = deltaglider_testkit::codec_conformance::noise(1, 100_000);
+        assert_eq!(align(&sample(100_000), &noise), []);
+        assert_eq!(align(&[], &noise), []);
+        assert_eq!(align(&noise, &[]), []);
+    }
+}

@@ -119,3 +119,24 @@ impl<'a> Guide<'a> {
         Some(self.shifts[later.checked_sub(1)?].1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_come_back() {
+        let stretches = [(0, 7), (5, 3), (5, 3), (1000, 0), (70_000, 1 << 40)].map(|(at, from)| Stretch { at, from });
+        let mut side = Vec::new();
+        write(&stretches, &mut side);
+        for cut in 0..side.len() {
+            assert_eq!(read(&mut &side[..cut]), None, "{cut}");
+        }
+        side.push(9);
+        let mut rest = &side[..];
+        assert_eq!(read(&mut rest), Some(stretches.to_vec()));
+        assert_eq!(rest, [9]);
+        // Before the start of the other version.
+        assert_eq!(read(&mut &[1, 2, 5][..]), None);
+    }
+}
