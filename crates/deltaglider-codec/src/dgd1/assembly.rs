@@ -20,7 +20,7 @@ use crate::threads::spread;
 
 /// The prefix of a frame has so many bytes for each of its own at most, and may always have the least.
 const PREFIX_PER_BYTE: usize = 3;
-const LEAST_PREFIX: usize = 2 << 20;
+const LEAST_PREFIX: usize = 8 << 20;
 
 /// What is put together while the target is walked over.
 pub(super) struct Assembly<'a> {

@@ -94,11 +94,11 @@ pub fn may_be_reference(size: u64, mut codec_memory: impl Iterator<Item = Option
     size <= MAX_REFERENCE_BYTES && codec_memory.any(|memory| memory.is_some())
 }
 
-/// Whether a form of this size may be used to make another one: where it takes much of the memory, the reference itself is fetched,
-/// which takes less.
+/// Whether a form of this size may be used to make another one, beside which it lies in memory: where both do not fit, the reference
+/// itself is fetched, which takes less.
 #[must_use]
 pub fn may_be_restored(form_size: u64, limit: u64) -> bool {
-    form_size <= limit / 4
+    form_size <= limit / 2
 }
 
 /// How much memory to take for another attempt of a codec that was allowed `had` bytes and said it needs `needed` or more; `None`
