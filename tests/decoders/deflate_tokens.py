@@ -31,6 +31,10 @@ class Damaged(Exception):
     """What is read is not what the page says."""
 
 
+class Unsupported(Exception):
+    """A stream that is made by an encoder that is not here."""
+
+
 def check(true, what):
     if not true:
         raise Damaged(what)

@@ -1,4 +1,4 @@
-"""Reads deltas `dgd1`, written from docs/formats/{dgd1,expanded-reference,deflate-tokens}.md alone: a second reader.
+"""Reads deltas `dgd1`, written from docs/formats/{dgd1,expanded-reference,deflate-tokens,guided-streams}.md alone: a second reader.
 
     python3 dgd1.py DIRECTORY
 
@@ -17,21 +17,18 @@ import zlib
 import zstandard
 
 import deflate_tokens
-from deflate_tokens import Bytes, Damaged, check
+import guided_streams
+from deflate_tokens import Bytes, Damaged, Unsupported, check
 from expanded_reference import Budget, Search, body, packed
 
 MIB = 1 << 20
 HEADER, MAGIC, VERSION = 104, b"DGD1", 1
 MAX_DIRECTORY, MAX_FRAME, MAX_PREFIX, MAX_NESTING = 256 * MIB, 64 * MIB, 1024 * MIB, 8
 PLAIN, COPY, STREAM = 0, 1, 2
-ENCODER, TOKENS = 1, 2
+ENCODER, TOKENS, GUIDED = 1, 2, 3
 ENCODERS = {1: "zlib", 2: "Chromium's zlib", 3: "zlib-rs", 4: "miniz_oxide", 5: "GNU gzip"}
 MEMORY = 1024 * MIB  # for the plaintext of one stream
 MUTATIONS = 200  # of every kind
-
-
-class Unsupported(Exception):
-    """A stream that is made by an encoder that is not here."""
 
 
 class Reference:
@@ -46,6 +43,11 @@ class Reference:
         if number not in self.tokens:
             self.tokens[number] = deflate_tokens.tokens_of(self.streams[number])
         return self.tokens[number]
+
+    def stream(self, number):
+        """The tokens and the plaintext of a stream."""
+        check(number < len(self.streams), "a stream that the reference has not")
+        return self.tokens_of(number), zlib.decompress(self.streams[number], -15)
 
 
 def compressed(content, streams):
@@ -187,8 +189,11 @@ class Opened:
         check(sum(inner.length for inner in part.parts) <= MEMORY, "a stream needs too much memory")
         plaintext = b"".join(self.part(inner, body, side) for inner in part.parts)
         taken = side.take(part.taken)
-        check(part.how in (ENCODER, TOKENS), "how a stream is made")
-        made = encoded(plaintext, taken) if part.how == ENCODER else deflate_tokens.stream_of(plaintext, taken)
+        check(part.how in (ENCODER, TOKENS, GUIDED), "how a stream is made")
+        if part.how == GUIDED:
+            made = guided_streams.stream_of(plaintext, taken, self.reference.stream)
+        else:
+            made = encoded(plaintext, taken) if part.how == ENCODER else deflate_tokens.stream_of(plaintext, taken)
         check(len(made) == part.length, "the length of a stream")
         self.made.append((part.how, made, taken))
         return made
@@ -270,7 +275,8 @@ def damage(name, reference, delta, target):
         return opened
 
     kinds = [as_it_stands, in_header, in_directory] + ([in_side] if whole.side else [])
-    count, found = MUTATIONS if len(whole.body) < MIB else MUTATIONS // 10, 0
+    large = len(whole.body) >= MIB or len(target) >= 64 << 10
+    count, found = MUTATIONS // 10 if large else MUTATIONS, 0
     for kind in kinds:
         for _ in range(count):
             try:

@@ -9,6 +9,7 @@ by real encoders, which stand beside the directory.
 import hashlib
 import io
 import pathlib
+import random
 import subprocess
 import sys
 import tarfile
@@ -31,6 +32,31 @@ def noise(name, length):
 def edited(plain):
     middle = len(plain) // 2
     return plain[:middle] + b"another line altogether\n" + plain[middle + 3 :]
+
+
+def scattered(plain, every=2500):
+    """Edits all over it: bytes that are other ones, more, fewer, and moved."""
+    pieces = [plain[at : at + every] for at in range(0, len(plain), every)]
+    for number, piece in enumerate(pieces):
+        half, kind = len(piece) // 2, number % 6
+        if kind == 1:
+            pieces[number] = piece[:half] + b"%d" % number + piece[half + 1 :]
+        elif kind == 2:
+            pieces[number] = piece[:half] + noise(f"edit {number}", 30) + piece[half:]
+        elif kind == 3:
+            pieces[number] = piece[: half - 90] + piece[half:]
+        elif kind == 4:
+            pieces[number] = piece[half:] + piece[:half]
+    return b"".join(pieces)
+
+
+def shuffled(plain, length):
+    """As many bytes of its lines, in many orders."""
+    source, lines, out = random.Random("guided"), plain.splitlines(keepends=True), bytearray()
+    while len(out) < length:
+        first = source.randrange(len(lines))
+        out += b"".join(lines[first : first + source.randint(1, 12)])
+    return bytes(out[:length])
 
 
 def deflated(plain, level=6, memory=8, strategy=0, flush_every=None):
@@ -103,6 +129,17 @@ def pairs(encoders):
         for at, (level, memory, strategy) in enumerate(settings)
     )
     yield "zlib-settings", members(bytes), members(edited)
+
+    # Long enough for the window to move, with more noise in it than a block has tokens; then a member for each level.
+    long = shuffled(one, 60000) + noise("guided", 36000) + shuffled(two, 60000)
+    texts = [long] + [one[at : at + 8500] for at in range(0, 24000, 4800)]
+    # Repeats with edits in them are what neither hints nor searches give the encoder's tokens for; noise fills a small block.
+    texts += [one[24000:28000] + b"".join(bytes(range(9 - at)) * 300 for at in range(5)) + noise("short", 700) + one[28000:33000]]
+    settings = [(6, 8, 0), (4, 9, 0), (5, 4, 0), (7, 8, 0), (8, 8, 1), (9, 8, 0), (5, 1, 0)]
+    members = lambda change: b"".join(
+        gzip(change(text), level=level, memory=memory, strategy=strategy) for text, (level, memory, strategy) in zip(texts, settings)
+    )
+    yield "guided", members(bytes), members(scattered)
 
     for name, file in (
         ("encoder-zlib", "python-9.gz"),
