@@ -128,6 +128,17 @@ impl Engine {
         .await
     }
 
+    /// Whether what the cache gave, in a codec's form, gives the reference back.
+    pub(super) async fn is_proven(&self, codec: &Arc<dyn DeltaCodec>, reference: &ReadyReference) -> bool {
+        let (codec, ReadyReference { bytes, kept }) = (Arc::clone(codec), reference.clone());
+        let proven = blocking(move || gives(&*codec, &bytes, kept.sha256)).await;
+        if !proven {
+            let KeptReference { form, sha256, .. } = &reference.kept;
+            tracing::warn!(%sha256, form = form.as_str(), "an entry of the cache is not the reference that it is named after");
+        }
+        proven
+    }
+
     /// Encodes a target of at most `max_size` bytes of delta, and proves the delta by decoding it.
     pub(super) async fn encode(
         &self,
@@ -211,7 +222,8 @@ impl Engine {
                 Err(CodecError::Memory { needed, .. }) => {
                     return Err(Decoding::NeedsMemory { needed, destination: hashing.inner });
                 }
-                other => other.map_err(Decoding::Damaged)?,
+                Err(source) => return Err(Decoding::Damaged { source, destination: hashing.inner }),
+                Ok(()) => {}
             }
             hashing.inner.flush().map_err(Decoding::Destination)?;
             Ok((hashing.inner, hashing.hasher.finish()))
@@ -223,12 +235,25 @@ impl Engine {
 /// Why a decoding failed.
 #[derive(Debug)]
 pub(super) enum Decoding<W> {
-    /// The delta cannot be decoded.
-    Damaged(CodecError),
+    /// The delta cannot be decoded with this reference; something may have been written.
+    Damaged { source: CodecError, destination: W },
     /// What it gives cannot be written.
     Destination(io::Error),
     /// It takes so many bytes of memory, or more; nothing was written.
     NeedsMemory { needed: u64, destination: W },
+}
+
+/// Whether the reference with this digest can be restored from a codec's form of it.
+fn gives(codec: &dyn DeltaCodec, form: &Bytes, sha256: Sha256) -> bool {
+    let goes_on = AtomicBool::new(false);
+    let mut stored = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &goes_on };
+    match codec.restore(form, &mut stored) {
+        Ok(()) => stored.hasher.finish() == sha256,
+        Err(error) => {
+            tracing::debug!(%error, %sha256, "a kept reference cannot be read");
+            false
+        }
+    }
 }
 
 fn codec_error(error: CodecError) -> Error {

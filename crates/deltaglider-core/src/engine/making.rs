@@ -8,7 +8,7 @@ use super::bodies::blocking;
 use super::coding::{CodecMemory, Encoded, KeptReference, ReadyReference};
 use super::plan::{self, WhyWhole};
 use super::put::Put;
-use super::reference::{FoundReference, Keep, Loaded, Search, StoredReference, note_not_kept};
+use super::reference::{FoundReference, Keep, Loaded, Proof, Search, StoredReference, note_not_kept};
 use super::source::Prepared;
 use super::{Engine, ReferenceUse};
 use crate::cache::{CacheKey, Form};
@@ -193,7 +193,7 @@ impl Engine {
     ) -> Result<Loading, Error> {
         let mut rounds = Search::ROUNDS.into_iter().skip(1);
         loop {
-            match self.load_reference(found, reference.sha256, codec, memory).await? {
+            match self.load_reference(found, reference.sha256, codec, memory, Proof::First).await? {
                 Loaded::Ready(ready, used) => return Ok(Loading::Loaded(ready, used)),
                 Loaded::NeedsMemory(needed) => return Ok(Loading::NeedsMemory(needed)),
                 Loaded::DamagedInStore(_) => return Ok(Loading::Damaged),
