@@ -74,11 +74,10 @@ impl DeltaCodec for Backwards {
         FORM
     }
 
-    fn prepare(&self, reference: &dyn RandomAccess, memory: u64) -> Result<Vec<u8>, CodecError> {
+    fn prepare(&self, reference: Bytes, memory: u64) -> Result<Bytes, CodecError> {
         within(memory, self.prepare_needs)?;
         self.prepared.fetch_add(1, SeqCst);
-        let stored = reference.read_vec(0, reference.size() as usize)?;
-        Ok(stored.into_iter().rev().flat_map(|byte| [byte, byte]).collect())
+        Ok(reference.iter().rev().flat_map(|byte| [*byte, *byte]).collect())
     }
 
     fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {

@@ -95,12 +95,9 @@ impl Engine {
         memory: &CodecMemory,
         stored: Bytes,
     ) -> Result<Bytes, CodecError> {
-        if codec.reference_form() == Form::STORED {
-            return Ok(stored);
-        }
         let (codec, memory) = (Arc::clone(codec), memory.bytes());
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
-        Ok(blocking(move || codec.prepare(&stored, memory)).await?.into())
+        blocking(move || codec.prepare(stored, memory)).await
     }
 
     /// The reference as it is stored; `None` where what is kept of it cannot be read.
