@@ -295,6 +295,19 @@ async fn the_stored_form_is_fetched_anew_where_it_is_damaged_in_the_cache() {
 }
 
 #[tokio::test]
+async fn a_form_that_does_not_give_its_reference_is_neither_used_nor_kept() {
+    let bench = Bench::new(Backwards { loses: Arc::new(AtomicBool::new(true)), ..Backwards::default() });
+    assert_eq!(codec_of(&bench.put(0).await), "zstd");
+    assert_eq!((bench.holds(FORM).await, bench.holds(Form::STORED).await), (false, true));
+    // The next time it can be restored.
+    let report = bench.put(1).await;
+    assert_eq!((codec_of(&report), report.reference), ("backwards", ReferenceUse::Cached));
+    for number in 0..2 {
+        bench.get(number).await.expect("got");
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_delta_costs_the_cache_nothing() {
     let bench = Bench::new(Backwards::default());
     bench.put(0).await;

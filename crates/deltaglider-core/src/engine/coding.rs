@@ -88,16 +88,24 @@ impl Engine {
         }
     }
 
-    /// Puts a stored reference into a codec's form.
+    /// Puts a proven reference into a codec's form, which is proven to give it back.
     pub(super) async fn prepare(
         &self,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
         stored: Bytes,
+        sha256: Sha256,
     ) -> Result<Bytes, CodecError> {
         let (codec, memory) = (Arc::clone(codec), memory.bytes());
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
-        blocking(move || codec.prepare(stored, memory)).await
+        blocking(move || {
+            let prepared = codec.prepare(stored, memory)?;
+            if codec.reference_form() == Form::STORED || gives(&*codec, &prepared, sha256) {
+                return Ok(prepared);
+            }
+            Err(CodecError::Damaged("what was prepared does not give the reference back".to_owned()))
+        })
+        .await
     }
 
     /// The reference as it is stored; `None` where what is kept of it cannot be read.
@@ -136,12 +144,12 @@ impl Engine {
         proven
     }
 
-    /// Encodes a target of at most `max_size` bytes of delta, and proves the delta by decoding it.
+    /// Encodes a target against a proven reference to at most `max_size` bytes of delta, and proves the delta by decoding it.
     pub(super) async fn encode(
         &self,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
-        reference: ReadyReference,
+        reference: Bytes,
         target: (Arc<dyn RandomAccess>, ContentDigest),
         max_size: u64,
         progress: SharedProgress,
@@ -154,14 +162,8 @@ impl Engine {
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
         blocking(move || {
             let (target, digest) = target;
-            // A reference that is not what it claims to be must not reach a delta that others will need it for.
-            let mut stored = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
-            codec.restore(&reference.bytes, &mut stored).map_err(codec_error)?;
-            if stored.hasher.finish() != reference.kept.sha256 {
-                return Err(Error::Scratch(io::Error::other("the reference changed in memory")));
-            }
             let mut capped = Capped { inner: &mut writer, left: max_size, full: false, cancelled: &cancelled };
-            let encoded = codec.encode(&reference.bytes, &*target, &mut capped, &limits);
+            let encoded = codec.encode(&reference, &*target, &mut capped, &limits);
             if capped.full {
                 return Ok(Encoded::TooLarge);
             }
@@ -174,7 +176,7 @@ impl Engine {
             progress.advance(Stage::Encode, digest.size);
             let mut proof = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
             let mut body = (&delta as &dyn RandomAccess).reader();
-            let decoded = codec.decode(&reference.bytes, &mut body, &mut proof, &limits);
+            let decoded = codec.decode(&reference, &mut body, &mut proof, &limits);
             if let Err(CodecError::Memory { needed, .. }) = decoded {
                 return Ok(Encoded::NeedsMemory(needed));
             }

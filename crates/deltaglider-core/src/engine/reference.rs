@@ -292,7 +292,7 @@ impl Engine {
         let _ = self.inner.cache.evict(&CacheKey { digest: kept.sha256, form: kept.form.clone() }).await;
     }
 
-    /// Puts a reference into a codec's form and keeps it in the cache; or says how much memory it takes to make that.
+    /// Puts a proven reference into a codec's form and keeps it in the cache; or says how much memory it takes to make that.
     pub(super) async fn make_ready(
         &self,
         codec: &Arc<dyn DeltaCodec>,
@@ -302,17 +302,20 @@ impl Engine {
         keep: Keep,
     ) -> Result<Result<ReadyReference, u64>, Error> {
         let form = codec.reference_form();
-        let as_stored = |stored| Proven::hashed(Arc::new(stored), digest);
-        let bytes = match self.prepare(codec, memory, stored.clone()).await {
+        let bytes = match self.prepare(codec, memory, stored.clone(), digest).await {
             Ok(bytes) => bytes,
             Err(error) => {
                 if keep == Keep::Either && form != Form::STORED {
-                    let _ = self.keep(CacheKey::stored(digest), as_stored(stored)).await;
+                    let _ = self.keep(digest, Form::STORED, stored).await;
                 }
                 return match error {
                     CodecError::Memory { needed, .. } => Ok(Err(needed)),
                     CodecError::Io(error) => Err(Error::Scratch(error)),
-                    other => Err(Error::Scratch(std::io::Error::other(other))),
+                    other => {
+                        tracing::error!(error = %other, codec = %codec.id(), %digest, "a reference could not be prepared");
+                        // No memory is enough; another codec may do.
+                        Ok(Err(u64::MAX))
+                    }
                 };
             }
         };
@@ -320,12 +323,10 @@ impl Engine {
         if keep == Keep::Nothing {
             return Ok(Ok(ReadyReference { bytes, kept }));
         }
-        let hashed = bytes.clone();
-        let content = if form == Form::STORED { as_stored(hashed) } else { blocking(move || Proven::of(hashed)).await };
-        match self.keep(CacheKey { digest, form: form.clone() }, content).await {
+        match self.keep(digest, form.clone(), bytes.clone()).await {
             Ok(content) => kept.content = content,
             Err(CacheError::TooLarge { .. }) if keep == Keep::Either && form != Form::STORED => {
-                if let Ok(content) = self.keep(CacheKey::stored(digest), as_stored(stored)).await {
+                if let Ok(content) = self.keep(digest, Form::STORED, stored).await {
                     kept = KeptReference { content, form: Form::STORED, sha256: digest };
                 }
             }
@@ -334,13 +335,18 @@ impl Engine {
         Ok(Ok(ReadyReference { bytes, kept }))
     }
 
-    /// Keeps a proven content in the cache.
-    async fn keep(&self, entry: CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
-        let kept = self.inner.cache.insert_proven(&entry, content).await;
-        if let Err(error) = &kept {
-            note_not_kept(&entry, error);
-        }
-        kept
+    /// Keeps a proven reference in the cache, in a form.
+    async fn keep(&self, digest: Sha256, form: Form, bytes: Bytes) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        let entry = CacheKey { digest, form };
+        let kept = match entry.form == Form::STORED {
+            true => self.inner.cache.insert_proven(&entry, Proven::hashed(bytes, digest)).await,
+            // The digest is the reference's: there is nothing to compare this with, and it is not hashed.
+            false => self.inner.cache.insert(&entry, Arc::new(bytes)).await,
+        };
+        // Trouble with keeping a reference is never the user's.
+        kept.inspect_err(|error| {
+            tracing::debug!(error = error as &dyn std::error::Error, %digest, "a reference was not cached");
+        })
     }
 
     /// Removes a reference from the cache, in every form in which a codec keeps it; says whether there was anything.
@@ -447,11 +453,6 @@ impl Engine {
             _ => Ok(None),
         }
     }
-}
-
-/// Trouble with keeping a reference is never the user's.
-pub(super) fn note_not_kept(entry: &CacheKey, error: &CacheError) {
-    tracing::debug!(error = error as &dyn std::error::Error, digest = %entry.digest, "a reference was not cached");
 }
 
 fn read_reference(at: Location, head: &ObjectHead) -> ReferenceState {
