@@ -1,6 +1,12 @@
-//! Reads how full memory is: `/proc/meminfo`, and the control groups of both versions.
+//! Memory as the system tells it: how much this process may have, and how full it is. `/proc/meminfo`, and the control groups of
+//! both versions.
 
-use super::Fill;
+use crate::maintenance::Fill;
+
+/// What is taken for contents and codecs at most, if nothing else is said.
+const MOST: u64 = 1 << 30;
+/// And at least: with less, hardly an archive has a delta.
+const LEAST: u64 = 16 << 20;
 
 /// Where control groups are mounted, on all systems that are alike in it.
 const GROUPS: &str = "/sys/fs/cgroup";
@@ -22,19 +28,91 @@ const VERSION_1: Files = Files {
 };
 const VERSION_2: Files = Files { mount: "", limit: "memory.max", used: "memory.current", idle: "inactive_file" };
 
-/// The fullest of the machine, the process's control group and the groups above it. `read` gives the text of a file.
-pub(super) fn read(read: &impl Fn(&str) -> Option<String>) -> Option<Fill> {
-    let groups = read("/proc/self/cgroup").unwrap_or_default();
-    let groups = groups.lines().filter_map(group).flat_map(|(files, path)| limited(files, path, read));
-    groups.chain(machine(read)).max_by(|one, other| one.share().total_cmp(&other.share()))
+/// Bytes for contents and codecs where nothing is said: half of what the process may have, and 1 GiB at most. Reads files of the
+/// system.
+pub(crate) fn default_limit() -> u64 {
+    half(allowed(&system))
 }
 
-/// The machine's memory.
+/// How full the fullest is of the machine, the process's control group and the groups above it.
+pub(crate) fn fill() -> Option<Fill> {
+    fullest(&system)
+}
+
+/// The text of a file of the system.
+fn system(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn half(allowed: Option<u64>) -> u64 {
+    allowed.map_or(MOST, |allowed| (allowed / 2).clamp(LEAST, MOST))
+}
+
+/// The least of the machine's memory and the limits of the groups. `read` gives the text of a file.
+fn allowed(read: &impl Fn(&str) -> Option<String>) -> Option<u64> {
+    groups(read).iter().filter_map(|group| group.limit(read)).chain(machine_size(read)).min()
+}
+
+fn fullest(read: &impl Fn(&str) -> Option<String>) -> Option<Fill> {
+    let groups = groups(read);
+    let fills = groups.iter().filter_map(|group| group.fill(read)).chain(machine(read));
+    fills.max_by(|one, other| one.share().total_cmp(&other.share()))
+}
+
+/// Bytes of the machine's memory.
+fn machine_size(read: &impl Fn(&str) -> Option<String>) -> Option<u64> {
+    kibibytes(&read("/proc/meminfo")?, "MemTotal:")
+}
+
 fn machine(read: &impl Fn(&str) -> Option<String>) -> Option<Fill> {
-    let text = read("/proc/meminfo")?;
-    let kibibytes = |name: &str| number(&text, name)?.checked_mul(1024);
-    let size = kibibytes("MemTotal:")?;
-    Some(Fill { size, used: size.saturating_sub(kibibytes("MemAvailable:")?) })
+    let size = machine_size(read)?;
+    Some(Fill { size, used: size.saturating_sub(kibibytes(&read("/proc/meminfo")?, "MemAvailable:")?) })
+}
+
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    number(text, name)?.checked_mul(1024)
+}
+
+/// A control group that counts memory.
+struct Group {
+    files: &'static Files,
+    directory: String,
+}
+
+impl Group {
+    fn file(&self, name: &str, read: &impl Fn(&str) -> Option<String>) -> Option<String> {
+        read(&format!("{}/{name}", self.directory))
+    }
+
+    /// `max` is no number, and no limit.
+    fn limit(&self, read: &impl Fn(&str) -> Option<String>) -> Option<u64> {
+        self.file(self.files.limit, read)?.trim().parse().ok()
+    }
+
+    fn fill(&self, read: &impl Fn(&str) -> Option<String>) -> Option<Fill> {
+        let size = self.limit(read)?;
+        let used: u64 = self.file(self.files.used, read)?.trim().parse().ok()?;
+        let idle = self.file("memory.stat", read).and_then(|text| number(&text, self.files.idle)).unwrap_or(0);
+        Some(Fill { size, used: used.saturating_sub(idle) })
+    }
+}
+
+/// The groups of the process and those above them. In a container the path may be one that only the host has; the container's own
+/// group is then at the top.
+fn groups(read: &impl Fn(&str) -> Option<String>) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (files, path) in read("/proc/self/cgroup").unwrap_or_default().lines().filter_map(group) {
+        let mut path = path.trim_matches('/');
+        loop {
+            let directory = format!("{GROUPS}{}/{path}", files.mount);
+            groups.push(Group { files, directory: directory.trim_end_matches('/').to_owned() });
+            if path.is_empty() {
+                break;
+            }
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+    groups
 }
 
 /// Which group a line of `/proc/self/cgroup` names, where it is one that counts memory: `0::/a/b`, `4:memory:/a/b`.
@@ -45,27 +123,6 @@ fn group(line: &str) -> Option<(&'static Files, &str)> {
         return Some((&VERSION_2, path));
     }
     controllers.split(',').any(|controller| controller == "memory").then_some((&VERSION_1, path))
-}
-
-/// The group and those above it, as far as they have a limit. In a container the path may be one that only the host has; the
-/// container's own group is then at the top.
-fn limited(files: &'static Files, path: &str, read: &impl Fn(&str) -> Option<String>) -> Vec<Fill> {
-    let mut fills = Vec::new();
-    let mut path = path.trim_matches('/');
-    loop {
-        let directory = format!("{GROUPS}{}/{path}", files.mount);
-        let file = |name: &str| read(&format!("{}/{name}", directory.trim_end_matches('/')));
-        let bytes = |name: &str| file(name)?.trim().parse::<u64>().ok();
-        // `max` is no number, and no limit.
-        if let (Some(size), Some(used)) = (bytes(files.limit), bytes(files.used)) {
-            let idle = file("memory.stat").and_then(|text| number(&text, files.idle)).unwrap_or(0);
-            fills.push(Fill { size, used: used.saturating_sub(idle) });
-        }
-        if path.is_empty() {
-            return fills;
-        }
-        path = path.rsplit_once('/').map_or("", |(above, _)| above);
-    }
 }
 
 /// The number on the line that begins with a word.
@@ -81,8 +138,8 @@ mod tests {
     const MACHINE: (&str, &str) =
         ("/proc/meminfo", "MemTotal:       1000 kB\nMemFree:          10 kB\nMemAvailable:    600 kB\n");
 
-    fn of(files: &[(&str, &str)]) -> Option<Fill> {
-        read(&|path| files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned()))
+    fn reader(files: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        |path| files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned())
     }
 
     #[test]
@@ -149,7 +206,58 @@ mod tests {
             ),
             ("nonsense", &[MACHINE, ("/proc/self/cgroup", "memory\n::\n4:cpu\n")], machine),
         ] {
-            assert_eq!(of(files), expected, "{what}");
+            assert_eq!(fullest(&reader(files)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_least_is_allowed() {
+        const MIB: u64 = 1 << 20;
+        const LARGE: (&str, &str) = ("/proc/meminfo", "MemTotal: 8388608 kB\n");
+        let version_2 = |path| ("/proc/self/cgroup", path);
+        for (what, files, expected, limit) in [
+            ("nothing", &[][..], None, 1024 * MIB),
+            ("a large machine", &[LARGE], Some(8192 * MIB), 1024 * MIB),
+            ("a small one", &[("/proc/meminfo", "MemTotal: 524288 kB\n")], Some(512 * MIB), 256 * MIB),
+            ("a tiny one", &[("/proc/meminfo", "MemTotal: 16384 kB\n")], Some(16 * MIB), 16 * MIB),
+            (
+                "a group of version 2",
+                &[LARGE, version_2("0::/a\n"), ("/sys/fs/cgroup/a/memory.max", "268435456\n")],
+                Some(256 * MIB),
+                128 * MIB,
+            ),
+            (
+                "the smallest of several, further up",
+                &[
+                    LARGE,
+                    version_2("0::/a/b\n"),
+                    ("/sys/fs/cgroup/a/b/memory.max", "max\n"),
+                    ("/sys/fs/cgroup/a/memory.max", "134217728\n"),
+                    ("/sys/fs/cgroup/memory.max", "268435456\n"),
+                ],
+                Some(128 * MIB),
+                64 * MIB,
+            ),
+            (
+                "version 1",
+                &[
+                    LARGE,
+                    ("/proc/self/cgroup", "4:hugetlb,memory:/x\n0::/\n"),
+                    ("/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "104857600\n"),
+                    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+                ],
+                Some(100 * MIB),
+                50 * MIB,
+            ),
+            (
+                "no limit to speak of",
+                &[LARGE, version_2("0::/\n"), ("/sys/fs/cgroup/memory.max", "max\n")],
+                Some(8192 * MIB),
+                1024 * MIB,
+            ),
+        ] {
+            let allowed = allowed(&reader(files));
+            assert_eq!((allowed, half(allowed)), (expected, limit), "{what}");
         }
     }
 }
