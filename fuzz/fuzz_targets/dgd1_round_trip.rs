@@ -16,7 +16,7 @@ fuzz_target!(init: seed(seeds), |input: &[u8]| {
     let Some((reference, target)) = split(input) else { return };
     let (reference, target) = (Bytes::copy_from_slice(reference), Bytes::copy_from_slice(target));
     let codec = Dgd1Codec::new([Effort::Fast, Effort::Default, Effort::Max][input.len() % 3]);
-    let prepared = Bytes::from(within(MEMORY, || codec.prepare(&reference, MEMORY)).expect("prepared"));
+    let prepared = within(MEMORY, || codec.prepare(reference.clone(), MEMORY)).expect("prepared");
     let mut restored = Vec::new();
     codec.restore(&prepared, &mut restored).expect("restored");
     assert!(restored == reference, "the reference comes back");

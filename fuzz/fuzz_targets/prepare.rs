@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(init: seed(archives), |input: &[u8]| {
     let reference = Bytes::copy_from_slice(input);
     let codec = Dgd1Codec::default();
-    let prepared = match within(MEMORY, || codec.prepare(&reference, MEMORY)) {
-        Ok(prepared) => Bytes::from(prepared),
+    let prepared = match within(MEMORY, || codec.prepare(reference, MEMORY)) {
+        Ok(prepared) => prepared,
         Err(CodecError::Memory { .. }) => return,
         Err(error) => panic!("{error:?}"),
     };

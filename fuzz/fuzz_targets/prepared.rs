@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 
 fn seeds() -> Vec<Vec<u8>> {
     let references = archives().into_iter().map(Bytes::from);
-    let prepared = references.map(|reference| Dgd1Codec::default().prepare(&reference, MEMORY).expect("prepared"));
-    prepared.filter(|prepared| prepared.len() < 1 << 14).collect()
+    let prepared = references.map(|reference| Dgd1Codec::default().prepare(reference, MEMORY).expect("prepared"));
+    prepared.filter(|prepared| prepared.len() < 1 << 14).map(Vec::from).collect()
 }
 
 fuzz_target!(init: seed(seeds), |input: &[u8]| {

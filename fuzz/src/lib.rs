@@ -31,7 +31,7 @@ pub static REFERENCE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(VERSIONS[0]
 
 /// The same, prepared for `dgd1`.
 pub static PREPARED: LazyLock<Bytes> =
-    LazyLock::new(|| Bytes::from(Dgd1Codec::default().prepare(&*REFERENCE, MEMORY).expect("prepared")));
+    LazyLock::new(|| Dgd1Codec::default().prepare(REFERENCE.clone(), MEMORY).expect("prepared"));
 
 /// Targets whose deltas are seeds: another version, the reference itself, parts of them, archives that are small, and nothing.
 pub fn targets() -> Vec<Bytes> {

@@ -270,7 +270,7 @@ impl<S: EntryStore> ReferenceCache for EncryptedCache<S> {
         entry: &CacheKey,
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError> {
-        self.keep_or_go_on(entry, Content::Unproven(content)).await
+        self.keep_or_go_on(entry, Content::new(&entry.form, content)).await
     }
 
     async fn insert_proven(&self, entry: &CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {

@@ -75,7 +75,7 @@ pub struct Contents {
     pub entry: EntryId,
     /// Random key of the entry, from which the key of its body is derived.
     pub data_key: Zeroizing<[u8; 32]>,
-    /// Digest of the content of the body.
+    /// Digest of the content of the body; zeros where none was taken, of a prepared form.
     pub sha256: Sha256,
     /// Length of the content of the body, in bytes.
     pub length: u64,

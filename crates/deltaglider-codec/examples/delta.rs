@@ -19,7 +19,6 @@ use std::io::{BufReader, BufWriter, Write};
 use bytes::Bytes;
 use deltaglider_codec::{Dgd1Codec, Effort};
 use deltaglider_core::RandomAccess;
-use deltaglider_core::cache::Form;
 use deltaglider_core::codec::zstd::ZstdCodec;
 use deltaglider_core::codec::{CodecLimits, DeltaCodec, DeltaParts};
 use deltaglider_core::random_access::FileAccess;
@@ -46,11 +45,7 @@ fn prepared(codec: &dyn DeltaCodec, reference: &str) -> Result<Bytes, Box<dyn Er
     if let Some(prepared) = reference.strip_prefix("prepared:") {
         return Ok(fs::read(prepared)?.into());
     }
-    let stored = Bytes::from(fs::read(reference)?);
-    if codec.reference_form() == Form::STORED {
-        return Ok(stored);
-    }
-    Ok(codec.prepare(&stored, MEMORY)?.into())
+    Ok(codec.prepare(fs::read(reference)?.into(), MEMORY)?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -15,6 +15,7 @@ mod similar;
 
 use std::io::{Read, Write};
 
+use bytes::Bytes;
 use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::Form;
 use deltaglider_core::codec::{CodecError, CodecId, CodecLimits, DeltaCodec, DeltaParts, ReferenceSize};
@@ -58,10 +59,8 @@ impl DeltaCodec for Dgd1Codec {
         EXPANDED
     }
 
-    fn prepare(&self, reference: &dyn RandomAccess, memory: u64) -> Result<Vec<u8>, CodecError> {
-        // Before anything is read.
-        budget::room_for_expanding(usize::try_from(reference.size()).unwrap_or(usize::MAX), memory)?;
-        prepared::prepare(&whole(reference)?, memory)
+    fn prepare(&self, reference: Bytes, memory: u64) -> Result<Bytes, CodecError> {
+        prepared::prepare(&reference, memory).map(Bytes::from)
     }
 
     fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {

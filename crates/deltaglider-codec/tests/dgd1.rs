@@ -156,7 +156,7 @@ fn a_reference_is_prepared_to_the_same_under_any_limit() {
     let form = prepared(&codec, &reference);
     let mut outcomes = (0, 0);
     for memory in (0..40).map(|step| (8 << 20) + step * (256 << 10)) {
-        match codec.prepare(&reference, memory) {
+        match codec.prepare(reference.clone(), memory) {
             Ok(again) => {
                 assert!(form == again);
                 outcomes.0 += 1;
@@ -177,5 +177,5 @@ fn damaged_members_need_no_memory() {
     // A header of gzip, and nothing behind it that could be inflated.
     let reference = Bytes::from([&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], &[7; 1000]].concat());
     let form = prepared(&codec, &reference);
-    assert!(codec.prepare(&reference, 9 << 20).expect("prepared") == form);
+    assert!(codec.prepare(reference, 9 << 20).expect("prepared") == form);
 }

@@ -127,15 +127,16 @@ pub trait ReferenceCache: Debug + Send + Sync + 'static {
     /// Opens an entry if it is there: nobody is waited for, and nobody is told to fetch. Counts as a hit or not at all.
     async fn peek(&self, entry: &CacheKey) -> Result<Option<Arc<dyn RandomAccess>>, CacheError>;
 
-    /// Keeps an entry and opens it. Where it cannot be kept now (no space, a failing device), `content` itself is given back.
+    /// Keeps an entry and opens it. The stored form is refused where it does not have the entry's digest; a prepared one has a
+    /// digest of its own, which is compared with nothing and need not be taken. Where it cannot be kept now (no space, a failing
+    /// device), `content` itself is given back.
     async fn insert(
         &self,
         entry: &CacheKey,
         content: Arc<dyn RandomAccess>,
     ) -> Result<Arc<dyn RandomAccess>, CacheError>;
 
-    /// Does the same with a content whose digest is known for certain, so that it need not be hashed once more. A prepared form has
-    /// a digest of its own.
+    /// Does the same with a content whose digest is known for certain, so that it need not be hashed once more.
     async fn insert_proven(&self, entry: &CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
         self.insert(entry, Arc::clone(content.content())).await
     }

@@ -5,6 +5,8 @@ pub mod zstd;
 use std::fmt::{self, Debug, Display};
 use std::io::{Read, Write};
 
+use bytes::Bytes;
+
 use crate::RandomAccess;
 use crate::cache::Form;
 
@@ -66,12 +68,11 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
 
     /// A stored reference in the codec's own form: always the same for the same reference, whatever the memory, which decides
     /// only whether it can be made. Takes at most `memory` bytes, the reference and what is given included.
-    fn prepare(&self, reference: &dyn RandomAccess, memory: u64) -> Result<Vec<u8>, CodecError> {
-        let (needed, limit) = (reference.size().saturating_mul(2), memory);
-        if needed > limit {
-            return Err(CodecError::Memory { needed, limit });
-        }
-        Ok(reference.read_vec(0, reference.size() as usize)?)
+    ///
+    /// The stored form is the reference itself, which is given back and not copied.
+    fn prepare(&self, reference: Bytes, memory: u64) -> Result<Bytes, CodecError> {
+        let (needed, limit) = (reference.size(), memory);
+        if needed > limit { Err(CodecError::Memory { needed, limit }) } else { Ok(reference) }
     }
 
     /// Writes the reference as it is stored from what [`prepare`](Self::prepare) gave.

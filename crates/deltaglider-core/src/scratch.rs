@@ -62,6 +62,11 @@ impl ScratchWriter {
         }
     }
 
+    /// Drops what was written.
+    pub(crate) fn emptied(self) -> Self {
+        self.space.writer()
+    }
+
     /// Ends writing; the content can be read until the value is dropped.
     pub fn finish(self) -> io::Result<Scratch> {
         Ok(Scratch(match self.place {

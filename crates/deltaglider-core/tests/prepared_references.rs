@@ -2,7 +2,7 @@
 //! it.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -17,7 +17,7 @@ use deltaglider_core::engine::{
 use deltaglider_core::policy::Policy;
 use deltaglider_core::scratch::ScratchSpace;
 use deltaglider_core::store::memory::MemoryStore;
-use deltaglider_core::store::{ObjectStore, Operation};
+use deltaglider_core::store::{ObjectStore, Operation, PutBody, PutOptions};
 use deltaglider_core::{Error, Location, RandomAccess, Sha256};
 use deltaglider_testkit::{CountingStore, MapCache};
 use futures::TryStreamExt;
@@ -58,6 +58,9 @@ fn within(limit: u64, needed: u64) -> Result<(), CodecError> {
 }
 
 fn forwards(prepared: &dyn RandomAccess) -> Result<Bytes, CodecError> {
+    if !prepared.size().is_multiple_of(2) {
+        return Err(CodecError::Damaged("half a byte".to_owned()));
+    }
     let prepared = prepared.read_vec(0, prepared.size() as usize)?;
     Ok(prepared.into_iter().rev().step_by(2).collect::<Vec<_>>().into())
 }
@@ -71,11 +74,10 @@ impl DeltaCodec for Backwards {
         FORM
     }
 
-    fn prepare(&self, reference: &dyn RandomAccess, memory: u64) -> Result<Vec<u8>, CodecError> {
+    fn prepare(&self, reference: Bytes, memory: u64) -> Result<Bytes, CodecError> {
         within(memory, self.prepare_needs)?;
         self.prepared.fetch_add(1, SeqCst);
-        let stored = reference.read_vec(0, reference.size() as usize)?;
-        Ok(stored.into_iter().rev().flat_map(|byte| [byte, byte]).collect())
+        Ok(reference.iter().rev().flat_map(|byte| [*byte, *byte]).collect())
     }
 
     fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {
@@ -224,6 +226,100 @@ async fn every_form_is_evicted() {
     assert!(bench.engine.evict_reference(digest).await.expect("evicted"));
     assert_eq!((bench.holds(FORM).await, bench.holds(Form::STORED).await), (false, false));
     assert!(!bench.engine.evict_reference(digest).await.expect("evicted"));
+}
+
+/// Puts other bytes into the cache in the place of a form of the reference.
+async fn damage(bench: &Bench, form: Form, bytes: Vec<u8>) {
+    let entry = CacheKey { digest: Sha256::of(&version(0)), form };
+    bench.cache.evict(&entry).await.expect("evicted");
+    bench.cache.insert(&entry, Arc::new(Bytes::from(bytes))).await.expect("kept");
+    bench.store.reset();
+}
+
+/// What can be wrong with an entry that opens: another reference's form, one that ends early, no form at all.
+fn damages() -> [Vec<u8>; 4] {
+    let form = |content: Vec<u8>| content.into_iter().rev().flat_map(|byte| [byte, byte]).collect::<Vec<u8>>();
+    [form(version(9)), form(version(0)[..50_000].to_vec()), b"odd".to_vec(), Vec::new()]
+}
+
+#[tokio::test]
+async fn a_put_fetches_the_reference_anew_where_the_cached_form_does_not_give_it() {
+    for bytes in damages() {
+        let bench = Bench::new(Backwards::default());
+        bench.put(0).await;
+        damage(&bench, FORM, bytes).await;
+        let report = bench.put(1).await;
+        assert_eq!((codec_of(&report), report.reference), ("backwards", ReferenceUse::Fetched));
+        assert_eq!((bench.put(2).await.reference, bench.fetched()), (ReferenceUse::Cached, 1));
+        let cold = Bench::over(bench.store.clone(), MapCache::default(), Backwards::default());
+        for number in 0..3 {
+            cold.get(number).await.expect("got");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_get_fetches_the_reference_anew_where_the_cached_form_does_not_give_it() {
+    for bytes in damages() {
+        let bench = Bench::new(Backwards::default());
+        bench.put(0).await;
+        bench.put(1).await;
+        damage(&bench, FORM, bytes.clone()).await;
+        assert_eq!(bench.get(1).await.expect("got"), ReferenceUse::Fetched);
+        assert_eq!((bench.get(1).await.expect("got"), bench.fetched()), (ReferenceUse::Cached, 1));
+
+        // Into a file, behind what stands there already.
+        damage(&bench, FORM, bytes).await;
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(b"before").expect("written");
+        let progress = GetRequest::default().progress;
+        let report = bench.engine.download(&at("r/1.zip"), file.try_clone().expect("a handle"), &progress).await;
+        assert_eq!(report.expect("got").reference, ReferenceUse::Fetched);
+        let mut content = Vec::new();
+        file.seek(SeekFrom::Start(0)).expect("at the start");
+        file.read_to_end(&mut content).expect("read");
+        assert_eq!(content, [b"before".to_vec(), version(1)].concat());
+    }
+}
+
+#[tokio::test]
+async fn the_stored_form_is_fetched_anew_where_it_is_damaged_in_the_cache() {
+    let bench = Bench::new(Backwards { usual: 65 * MIB, ..Backwards::default() });
+    bench.put(0).await;
+    assert_eq!(codec_of(&bench.put(1).await), "zstd");
+    damage(&bench, Form::STORED, version(9)).await;
+    assert_eq!(bench.put(2).await.reference, ReferenceUse::Fetched);
+    damage(&bench, Form::STORED, version(9)).await;
+    assert_eq!((bench.get(2).await.expect("got"), bench.fetched()), (ReferenceUse::Fetched, 1));
+    assert_eq!((bench.get(1).await.expect("got"), bench.fetched()), (ReferenceUse::Cached, 1));
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_give_its_reference_is_neither_used_nor_kept() {
+    let bench = Bench::new(Backwards { loses: Arc::new(AtomicBool::new(true)), ..Backwards::default() });
+    assert_eq!(codec_of(&bench.put(0).await), "zstd");
+    assert_eq!((bench.holds(FORM).await, bench.holds(Form::STORED).await), (false, true));
+    // The next time it can be restored.
+    let report = bench.put(1).await;
+    assert_eq!((codec_of(&report), report.reference), ("backwards", ReferenceUse::Cached));
+    for number in 0..2 {
+        bench.get(number).await.expect("got");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_delta_costs_the_cache_nothing() {
+    let bench = Bench::new(Backwards::default());
+    bench.put(0).await;
+    bench.put(1).await;
+    let delta = at("r/1.zip.delta");
+    let head = bench.store.head(&delta).await.expect("a head");
+    let options = PutOptions { attributes: head.attributes, ..PutOptions::default() };
+    bench.store.put(&delta, PutBody::Bytes(Bytes::from_static(b"no delta")), options).await.expect("put");
+    bench.store.reset();
+    let error = bench.get(1).await.expect_err("damaged");
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert_eq!((bench.fetched(), bench.holds(FORM).await), (0, true));
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ pub fn encode(codec: &dyn DeltaCodec, reference: &[u8], target: &[u8], memory: u
 /// A reference in the codec's own form.
 #[must_use]
 pub fn prepared(codec: &dyn DeltaCodec, reference: &[u8]) -> Vec<u8> {
-    codec.prepare(&shared(reference), ROOMY).expect("a reference that fits")
+    codec.prepare(shared(reference), ROOMY).expect("a reference that fits").to_vec()
 }
 
 /// What the codec writes for a delta, and how the call ends.
@@ -123,7 +123,6 @@ pub fn decode(
 pub fn a_prepared_reference_is_restored(codec: &dyn DeltaCodec) {
     for (name, reference, _) in pairs() {
         let form = prepared(codec, &reference);
-        assert!(form == codec.prepare(&Unmapped(reference.clone()), ROOMY).expect(name), "{name}, read");
         for form in [&shared(&form) as &dyn RandomAccess, &Unmapped(form)] {
             let mut stored = Vec::new();
             codec.restore(form, &mut stored).expect(name);
@@ -137,7 +136,7 @@ pub fn preparing_is_bounded(codec: &dyn DeltaCodec) {
     let reference = text(12, 3_000_000);
     let form = prepared(codec, &reference);
     for memory in [ROOMY, 64 << 20, 16 << 20, 6 << 20, 1 << 20, 0] {
-        match codec.prepare(&Unmapped(reference.clone()), memory) {
+        match codec.prepare(shared(&reference), memory) {
             Ok(given) => assert!(given == form && memory >= form.len() as u64),
             Err(CodecError::Memory { needed, limit }) => assert!(needed > limit && limit == memory),
             Err(error) => panic!("{error:?}"),

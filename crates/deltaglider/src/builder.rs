@@ -135,7 +135,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes of memory for contents and codecs; what does not fit is stored whole.
+    /// Bytes of memory for contents and codecs; what does not fit is stored whole. By default half of what this process may have, at
+    /// most 1 GiB.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.config.limits.memory = bytes;
         self

@@ -1,4 +1,5 @@
-//! Everything that can be set, in one typed struct. Nothing here reads the environment; [`crate::env`] does.
+//! Everything that can be set, in one typed struct. Nothing here reads the environment; [`crate::env`] does. What memory there is
+//! is asked of the system.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -16,6 +17,8 @@ use deltaglider_keys::EnvironmentKeys;
 pub use deltaglider_keys::SecretsManagerSettings;
 pub use deltaglider_s3::AddressingStyle;
 
+use crate::memory;
+
 /// What a [`Client`](crate::Client) is made of.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -32,7 +35,8 @@ pub struct Config {
     pub codec: Codec,
     /// How much CPU is spent to save bytes.
     pub effort: Effort,
-    /// Memory, codec runs and HEAD requests at a time.
+    /// Memory, codec runs and HEAD requests at a time. By default memory is half of what this process may have, which is the least
+    /// of the machine's and the limits of its control groups where the system is Linux; between 16 MiB and 1 GiB.
     pub limits: Limits,
     /// Transfers of a batch at a time; 8 by default.
     pub jobs: NonZeroUsize,
@@ -49,7 +53,7 @@ impl Default for Config {
             policy: Policy::default(),
             codec: Codec::default(),
             effort: Effort::default(),
-            limits: Limits::default(),
+            limits: Limits { memory: memory::default_limit(), ..Limits::default() },
             jobs: crate::env::DEFAULT_JOBS,
             scratch_directory: None,
         }

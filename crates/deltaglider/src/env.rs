@@ -75,7 +75,8 @@ pub const AWS_MAX_ATTEMPTS: &str = "AWS_MAX_ATTEMPTS";
 const MIB: u64 = 1 << 20;
 
 impl Config {
-    /// The settings that the environment asks for; defaults for the rest. Reads no file and makes no request.
+    /// The settings that the environment asks for; defaults for the rest. Reads no file but those by which the system tells what memory there
+    /// is, and makes no request.
     ///
     /// With [`CACHE_ENCRYPTION_KEY`], [`CACHE_ENCRYPTION_KEY_FILE`] or [`CACHE_ENCRYPTION_SECRET_ID`], which exclude one another, the
     /// cache is kept and shared; without, it dies with the client.

@@ -107,6 +107,7 @@ pub mod error;
 pub mod keys;
 pub mod listing;
 pub mod maintenance;
+mod memory;
 pub mod object;
 #[cfg(doctest)]
 mod pages;

@@ -3,7 +3,6 @@
 //! Nothing of this is needed for right bytes, and the cache keeps inside its budget by itself. The task is for applications that
 //! want less than the budget, or that share memory and disk with others.
 
-mod memory;
 mod plan;
 mod readings;
 

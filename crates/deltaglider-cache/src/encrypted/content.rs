@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use deltaglider_core::cache::Form;
 use deltaglider_core::digest::Sha256Hasher;
 use deltaglider_core::seal::{Binding, BodyKey, SEALED_PART, SealError, SealWriter, seal_parts};
 use deltaglider_core::{Proven, RandomAccess, Sha256};
@@ -22,25 +23,36 @@ pub(super) enum Content {
     Proven(Proven),
     /// Its digest is taken while it is sealed.
     Unproven(Arc<dyn RandomAccess>),
+    /// A prepared form: there is no digest to compare its own with, and none is taken. The seal alone proves it.
+    Prepared(Arc<dyn RandomAccess>),
 }
 
+/// What stands in a header in place of a digest that was not taken.
+const NOT_TAKEN: Sha256 = Sha256([0; 32]);
+
 impl Content {
+    /// A content whose digest is not known.
+    pub(super) fn new(form: &Form, content: Arc<dyn RandomAccess>) -> Self {
+        if *form == Form::STORED { Self::Unproven(content) } else { Self::Prepared(content) }
+    }
+
     pub(super) fn source(&self) -> &Arc<dyn RandomAccess> {
         match self {
             Self::Proven(proven) => proven.content(),
-            Self::Unproven(source) => source,
+            Self::Unproven(source) | Self::Prepared(source) => source,
         }
     }
 
-    /// The digest, where it is known before.
-    pub(super) fn sha256(&self) -> Option<Sha256> {
+    /// The digest, where none has to be taken.
+    fn sha256(&self) -> Option<Sha256> {
         match self {
             Self::Proven(proven) => Some(proven.sha256()),
             Self::Unproven(_) => None,
+            Self::Prepared(_) => Some(NOT_TAKEN),
         }
     }
 
-    /// Seals the content into a draft; gives the draft back, and the digest of what is in it.
+    /// Seals the content into a draft; gives the draft back, and the digest for the header.
     pub(super) fn seal(
         &self,
         mut draft: Box<dyn Draft>,

@@ -53,7 +53,8 @@ pub(crate) struct GlobalArgs {
     /// CPU spent to save bytes [default: default].
     #[arg(long, global = true, value_enum, value_name = "EFFORT")]
     pub(crate) effort: Option<EffortName>,
-    /// Memory for contents and deltas, such as 1GiB; what does not fit is stored whole.
+    /// Memory for contents and deltas, such as 1GiB; what does not fit is stored whole [default: half of what there is, at most
+    /// 1GiB].
     #[arg(long, global = true, value_name = "SIZE", value_parser = byte_size::parse)]
     pub(crate) memory: Option<u64>,
     /// Writes one JSON object a line instead of text.

@@ -110,7 +110,7 @@ mod tests {
         let target = vector(include_bytes!("../../tests/vectors/encoders/2/libdeflate-6.gz"));
         let limits = CodecLimits { memory: 256 << 20, target_size: target.len() as u64 };
         let codec = Dgd1Codec::default();
-        let reference = Bytes::from(codec.prepare(&reference, limits.memory).expect("prepared"));
+        let reference = codec.prepare(reference, limits.memory).expect("prepared");
         let mut delta = Vec::new();
         codec.encode(&reference, &target, &mut delta, &limits).expect("encoded");
         let (whole, frames) = directory(&delta).expect("a delta");

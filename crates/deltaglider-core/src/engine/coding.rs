@@ -88,19 +88,24 @@ impl Engine {
         }
     }
 
-    /// Puts a stored reference into a codec's form.
+    /// Puts a proven reference into a codec's form, which is proven to give it back.
     pub(super) async fn prepare(
         &self,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
         stored: Bytes,
+        sha256: Sha256,
     ) -> Result<Bytes, CodecError> {
-        if codec.reference_form() == Form::STORED {
-            return Ok(stored);
-        }
         let (codec, memory) = (Arc::clone(codec), memory.bytes());
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
-        Ok(blocking(move || codec.prepare(&stored, memory)).await?.into())
+        blocking(move || {
+            let prepared = codec.prepare(stored, memory)?;
+            if codec.reference_form() == Form::STORED || gives(&*codec, &prepared, sha256) {
+                return Ok(prepared);
+            }
+            Err(CodecError::Damaged("what was prepared does not give the reference back".to_owned()))
+        })
+        .await
     }
 
     /// The reference as it is stored; `None` where what is kept of it cannot be read.
@@ -128,12 +133,23 @@ impl Engine {
         .await
     }
 
-    /// Encodes a target of at most `max_size` bytes of delta, and proves the delta by decoding it.
+    /// Whether what the cache gave, in a codec's form, gives the reference back.
+    pub(super) async fn is_proven(&self, codec: &Arc<dyn DeltaCodec>, reference: &ReadyReference) -> bool {
+        let (codec, ReadyReference { bytes, kept }) = (Arc::clone(codec), reference.clone());
+        let proven = blocking(move || gives(&*codec, &bytes, kept.sha256)).await;
+        if !proven {
+            let KeptReference { form, sha256, .. } = &reference.kept;
+            tracing::warn!(%sha256, form = form.as_str(), "an entry of the cache is not the reference that it is named after");
+        }
+        proven
+    }
+
+    /// Encodes a target against a proven reference to at most `max_size` bytes of delta, and proves the delta by decoding it.
     pub(super) async fn encode(
         &self,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
-        reference: ReadyReference,
+        reference: Bytes,
         target: (Arc<dyn RandomAccess>, ContentDigest),
         max_size: u64,
         progress: SharedProgress,
@@ -146,14 +162,8 @@ impl Engine {
         let _run = Arc::clone(&self.inner.codec_runs).acquire_owned().await;
         blocking(move || {
             let (target, digest) = target;
-            // A reference that is not what it claims to be must not reach a delta that others will need it for.
-            let mut stored = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
-            codec.restore(&reference.bytes, &mut stored).map_err(codec_error)?;
-            if stored.hasher.finish() != reference.kept.sha256 {
-                return Err(Error::Scratch(io::Error::other("the reference changed in memory")));
-            }
             let mut capped = Capped { inner: &mut writer, left: max_size, full: false, cancelled: &cancelled };
-            let encoded = codec.encode(&reference.bytes, &*target, &mut capped, &limits);
+            let encoded = codec.encode(&reference, &*target, &mut capped, &limits);
             if capped.full {
                 return Ok(Encoded::TooLarge);
             }
@@ -166,7 +176,7 @@ impl Engine {
             progress.advance(Stage::Encode, digest.size);
             let mut proof = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &cancelled };
             let mut body = (&delta as &dyn RandomAccess).reader();
-            let decoded = codec.decode(&reference.bytes, &mut body, &mut proof, &limits);
+            let decoded = codec.decode(&reference, &mut body, &mut proof, &limits);
             if let Err(CodecError::Memory { needed, .. }) = decoded {
                 return Ok(Encoded::NeedsMemory(needed));
             }
@@ -211,7 +221,8 @@ impl Engine {
                 Err(CodecError::Memory { needed, .. }) => {
                     return Err(Decoding::NeedsMemory { needed, destination: hashing.inner });
                 }
-                other => other.map_err(Decoding::Damaged)?,
+                Err(source) => return Err(Decoding::Damaged { source, destination: hashing.inner }),
+                Ok(()) => {}
             }
             hashing.inner.flush().map_err(Decoding::Destination)?;
             Ok((hashing.inner, hashing.hasher.finish()))
@@ -223,12 +234,25 @@ impl Engine {
 /// Why a decoding failed.
 #[derive(Debug)]
 pub(super) enum Decoding<W> {
-    /// The delta cannot be decoded.
-    Damaged(CodecError),
+    /// The delta cannot be decoded with this reference; something may have been written.
+    Damaged { source: CodecError, destination: W },
     /// What it gives cannot be written.
     Destination(io::Error),
     /// It takes so many bytes of memory, or more; nothing was written.
     NeedsMemory { needed: u64, destination: W },
+}
+
+/// Whether the reference with this digest can be restored from a codec's form of it.
+fn gives(codec: &dyn DeltaCodec, form: &Bytes, sha256: Sha256) -> bool {
+    let goes_on = AtomicBool::new(false);
+    let mut stored = Hashing { inner: io::sink(), hasher: Sha256Hasher::default(), cancelled: &goes_on };
+    match codec.restore(form, &mut stored) {
+        Ok(()) => stored.hasher.finish() == sha256,
+        Err(error) => {
+            tracing::debug!(%error, %sha256, "a kept reference cannot be read");
+            false
+        }
+    }
 }
 
 fn codec_error(error: CodecError) -> Error {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,13 +13,14 @@ use super::bodies::{ContentStream, blocking, content_stream};
 use super::coding::{CodecMemory, Decoding, ReadyReference};
 use super::head::{Candidate, candidates, logical_head, missing_field, not_found};
 use super::plan;
-use super::reference::{FoundReference, Loaded, Search};
+use super::reference::{FoundReference, Loaded, Proof, Search};
 use super::{Engine, LogicalHead, MAX_ROUNDS, ReferenceUse};
 use crate::codec::DeltaCodec;
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
 use crate::progress::{SharedProgress, Stage, silent};
 use crate::record::{DeltaRecord, Record};
+use crate::scratch::ScratchWriter;
 use crate::store::{ByteRange, ETag, GetObject, GetOptions, ObjectHead, Operation, StoreError, StoreErrorKind, found};
 use crate::{DeltaSpace, Location, Sha256};
 
@@ -132,8 +133,8 @@ impl Engine {
         match form {
             Form::Delta(delta) => {
                 let delta = *delta;
-                let buffered = io::BufWriter::with_capacity(256 << 10, file);
-                let (_, reference, fetched) = self.decode_delta(delta, head.size, buffered, progress).await?;
+                let destination = Behind::new(file);
+                let (_, reference, fetched) = self.decode_delta(delta, head.size, destination, progress).await?;
                 Ok(DownloadReport { head, reference, fetched })
             }
             Form::Whole(object) => {
@@ -211,7 +212,7 @@ impl Engine {
     }
 
     /// Decodes a delta into a writer and proves what was written.
-    async fn decode_delta<W: Write + Send + 'static>(
+    async fn decode_delta<W: Destination>(
         &self,
         delta: Delta,
         size: u64,
@@ -237,24 +238,35 @@ impl Engine {
         let delta = Arc::new(delta.0);
         loop {
             let needed = match loaded {
-                Ok(reference) => {
-                    match self.decode(&codec, &memory, reference, Arc::clone(&delta), size, destination).await {
-                        Ok((destination, actual)) if actual == expected => {
+                Err(needed) => needed,
+                Ok((reference, used)) => {
+                    let body = Arc::clone(&delta);
+                    let decoded = self.decode(&codec, &memory, reference.clone(), body, size, destination).await;
+                    match outcome(decoded, &at, expected)? {
+                        Outcome::Proven(written) => {
                             progress.advance(Stage::Decode, size);
                             let is_cached = fetched == delta_size;
                             let used = if is_cached { ReferenceUse::Cached } else { ReferenceUse::Fetched };
-                            return Ok((destination, used, fetched));
+                            return Ok((written, used, fetched));
                         }
-                        Ok((_, actual)) => return Err(Error::Integrity { at, expected, actual }),
-                        Err(Decoding::Damaged(source)) => return Err(Error::Damaged { at, source }),
-                        Err(Decoding::Destination(error)) => return Err(Error::Destination(error)),
-                        Err(Decoding::NeedsMemory { needed, destination: unused }) => {
+                        Outcome::NeedsMemory(unused, needed) => {
                             destination = unused;
                             needed
                         }
+                        Outcome::Wrong(written, error) => {
+                            // The delta is to blame, unless it is what the cache gave.
+                            if used != ReferenceUse::Cached || self.is_proven(&codec, &reference).await {
+                                return Err(error);
+                            }
+                            self.drop_damaged(&reference.kept).await;
+                            let Some(anew) = blocking(move || written.restart()).await else { return Err(error) };
+                            destination = anew;
+                            let reference = self.search_again(&wanted, Search::StoreAlone).await?;
+                            loaded = self.load_again(&wanted, reference, &memory, &mut fetched).await?;
+                            continue;
+                        }
                     }
                 }
-                Err(needed) => needed,
             };
             let more = plan::more_memory(memory.bytes(), needed, limit).ok_or_else(|| too_much(needed))?;
             // Given back before anything is waited for: two who hold some would wait for each other.
@@ -272,13 +284,13 @@ impl Engine {
         mut reference: FoundReference,
         memory: &CodecMemory,
         fetched: &mut u64,
-    ) -> Result<Result<ReadyReference, u64>, Error> {
+    ) -> Result<Result<(ReadyReference, ReferenceUse), u64>, Error> {
         let at = DeltaSpace::of_stored(wanted.delta_at).reference();
         let mut rounds = Search::ROUNDS.into_iter().skip(1);
         loop {
             *fetched += reference.to_fetch();
-            match self.load_reference(reference, wanted.digest, wanted.codec, memory).await? {
-                Loaded::Ready(ready, _) => return Ok(Ok(ready)),
+            match self.load_reference(reference, wanted.digest, wanted.codec, memory, Proof::OnFailure).await? {
+                Loaded::Ready(ready, used) => return Ok(Ok((ready, used))),
                 Loaded::NeedsMemory(needed) => return Ok(Err(needed)),
                 Loaded::DamagedInStore(actual) => {
                     return Err(Error::Integrity { at, expected: wanted.digest, actual });
@@ -298,6 +310,73 @@ impl Engine {
         let form = codec.reference_form();
         let found = self.search_reference(&space, digest, record.reference_key.as_deref(), &form, search).await?;
         found.ok_or_else(|| Error::ReferenceMissing { at: delta_at.clone(), reference: space.reference(), digest })
+    }
+}
+
+/// Where a content is written.
+trait Destination: Write + Send + Sized + 'static {
+    /// Takes back what was written; `None` where that cannot be. Blocks.
+    fn restart(self) -> Option<Self>;
+}
+
+impl Destination for ScratchWriter {
+    fn restart(self) -> Option<Self> {
+        Some(self.emptied())
+    }
+}
+
+/// A file, written from where it stands.
+struct Behind {
+    file: io::BufWriter<File>,
+    written: i64,
+}
+
+impl Behind {
+    fn new(file: File) -> Self {
+        Self { file: io::BufWriter::with_capacity(256 << 10, file), written: 0 }
+    }
+}
+
+impl Write for Behind {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.written += written as i64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Destination for Behind {
+    /// What is behind is left there: all of it will be written over, since no codec writes more than the recorded size.
+    fn restart(mut self) -> Option<Self> {
+        self.file.seek_relative(-self.written).ok()?;
+        Some(Self { written: 0, ..self })
+    }
+}
+
+/// What came of a decoding.
+enum Outcome<W> {
+    /// The recorded content.
+    Proven(W),
+    /// Another one, or none.
+    Wrong(W, Error),
+    /// It takes so many bytes of memory, or more; nothing was written.
+    NeedsMemory(W, u64),
+}
+
+fn outcome<W>(decoded: Result<(W, Sha256), Decoding<W>>, at: &Location, expected: Sha256) -> Result<Outcome<W>, Error> {
+    let at = at.clone();
+    match decoded {
+        Ok((written, actual)) if actual == expected => Ok(Outcome::Proven(written)),
+        Ok((written, actual)) => Ok(Outcome::Wrong(written, Error::Integrity { at, expected, actual })),
+        Err(Decoding::Damaged { source, destination }) => {
+            Ok(Outcome::Wrong(destination, Error::Damaged { at, source }))
+        }
+        Err(Decoding::NeedsMemory { needed, destination }) => Ok(Outcome::NeedsMemory(destination, needed)),
+        Err(Decoding::Destination(error)) => Err(Error::Destination(error)),
     }
 }
 

@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::bodies::blocking;
 use super::coding::{CodecMemory, Encoded, KeptReference, ReadyReference};
 use super::plan::{self, WhyWhole};
 use super::put::Put;
-use super::reference::{FoundReference, Keep, Loaded, Search, StoredReference, note_not_kept};
-use super::source::Prepared;
+use super::reference::{FoundReference, Keep, Loaded, Proof, Search, StoredReference};
 use super::{Engine, ReferenceUse};
-use crate::cache::{CacheKey, Form};
+use crate::cache::Form;
 use crate::codec::{DeltaCodec, DeltaParts, ReferenceSize};
 use crate::error::Error;
 use crate::scratch::Scratch;
-use crate::store::PutBody;
 
 /// A delta made against a reference, and where the reference is kept.
 pub(super) struct Made {
@@ -139,11 +134,10 @@ impl Engine {
         let max_size = (ratio * digest.size as f64) as u64;
         let target = (Arc::clone(put.prepared.content()), digest);
         let progress = Arc::clone(&put.request.progress);
-        let kept = ready.kept.clone();
-        match self.encode(codec, memory, ready, target, max_size, progress).await? {
+        match self.encode(codec, memory, ready.bytes, target, max_size, progress).await? {
             Encoded::Delta(delta, parts) => {
                 let (codec, delta) = (Arc::clone(codec), Arc::new(delta));
-                Ok(Making::Made(Made { codec, delta, parts, reference: kept, used }))
+                Ok(Making::Made(Made { codec, delta, parts, reference: ready.kept, used }))
             }
             Encoded::TooLarge => Ok(Making::Whole(WhyWhole::Ratio)),
             Encoded::NeedsMemory(needed) => Ok(Making::NeedsMemory(needed)),
@@ -159,28 +153,11 @@ impl Engine {
         created: bool,
     ) -> Result<Result<ReadyReference, u64>, Error> {
         let sha256 = put.prepared.digest.sha256;
-        let kept = KeptReference { content: Arc::clone(put.prepared.content()), form: Form::STORED, sha256 };
-        if codec.reference_form() == Form::STORED {
-            if created {
-                self.keep_source(&put.prepared).await;
-            }
-            return Ok(Ok(ReadyReference { bytes: content_bytes(&put.prepared).await?, kept }));
-        }
         let keep = if created { Keep::Either } else { Keep::Nothing };
-        let made = self.make_ready(codec, memory, content_bytes(&put.prepared).await?, sha256, keep).await?;
+        let made = self.make_ready(codec, memory, put.prepared.bytes().await?, sha256, keep).await?;
+        // The source is there for as long as the put.
+        let kept = KeptReference { content: Arc::clone(put.prepared.content()), form: Form::STORED, sha256 };
         Ok(made.map(|ready| ReadyReference { kept, ..ready }))
-    }
-
-    /// Keeps in the cache what has become a reference, as it is stored.
-    async fn keep_source(&self, prepared: &Prepared) {
-        let entry = CacheKey::stored(prepared.digest.sha256);
-        let kept = match prepared.proven() {
-            Some(proven) => self.inner.cache.insert_proven(&entry, proven).await,
-            None => self.inner.cache.insert(&entry, Arc::clone(prepared.content())).await,
-        };
-        if let Err(error) = kept {
-            note_not_kept(&entry, &error);
-        }
     }
 
     /// The reference in memory, proven: from the cache or from the store, tried again where the cache was damaged.
@@ -193,7 +170,7 @@ impl Engine {
     ) -> Result<Loading, Error> {
         let mut rounds = Search::ROUNDS.into_iter().skip(1);
         loop {
-            match self.load_reference(found, reference.sha256, codec, memory).await? {
+            match self.load_reference(found, reference.sha256, codec, memory, Proof::First).await? {
                 Loaded::Ready(ready, used) => return Ok(Loading::Loaded(ready, used)),
                 Loaded::NeedsMemory(needed) => return Ok(Loading::NeedsMemory(needed)),
                 Loaded::DamagedInStore(_) => return Ok(Loading::Damaged),
@@ -207,13 +184,4 @@ impl Engine {
             };
         }
     }
-}
-
-async fn content_bytes(prepared: &Prepared) -> Result<Bytes, Error> {
-    if let PutBody::Bytes(bytes) = prepared.body() {
-        return Ok(bytes);
-    }
-    let content = Arc::clone(prepared.content());
-    let read = blocking(move || content.read_vec(0, content.size() as usize)).await;
-    Ok(read.map_err(Error::Source)?.into())
 }

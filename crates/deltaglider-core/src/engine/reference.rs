@@ -57,6 +57,15 @@ impl Search {
     pub(super) const ROUNDS: [Self; 2] = [Self::CacheFirst, Self::StoreAlone];
 }
 
+/// When a reference from the cache is proven; one from the store is before it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Before it is used: others will need it for what is made against it.
+    First,
+    /// Where what it gives turns out to be something else than was recorded.
+    OnFailure,
+}
+
 /// A reference found, not yet in memory.
 #[derive(Debug)]
 pub(super) enum FoundReference {
@@ -88,9 +97,9 @@ pub(super) enum Keep {
 /// What came of loading a reference.
 #[derive(Debug)]
 pub(super) enum Loaded {
-    /// It is in memory in the codec's form, and has its digest.
+    /// It is in memory in the codec's form.
     Ready(ReadyReference, ReferenceUse),
-    /// The cached entry cannot be read; it was dropped.
+    /// The cached entry cannot be read, or is none of this reference; it was dropped.
     DamagedInCache,
     /// The store holds something else than the record says.
     DamagedInStore(Sha256),
@@ -200,22 +209,28 @@ impl Engine {
         Ok(None)
     }
 
-    /// Reads a reference into memory, proves it, puts it into the codec's form, and keeps it in the cache.
+    /// Reads a reference into memory, puts it into the codec's form, and keeps it in the cache.
     pub(super) async fn load_reference(
         &self,
         reference: FoundReference,
         digest: Sha256,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
+        proof: Proof,
     ) -> Result<Loaded, Error> {
         match reference {
             FoundReference::Ready(content) => {
-                let form = codec.reference_form();
-                let kept = KeptReference { content: Arc::clone(&content), form: form.clone(), sha256: digest };
-                let Some(bytes) = self.read_cached(content, digest, form).await else {
-                    return Ok(Loaded::DamagedInCache);
-                };
-                Ok(Loaded::Ready(ReadyReference { bytes, kept }, ReferenceUse::Cached))
+                let kept = KeptReference { content, form: codec.reference_form(), sha256: digest };
+                let ready = self.read_cached(&kept).await;
+                match ready {
+                    Some(ready) if proof == Proof::OnFailure || self.is_proven(codec, &ready).await => {
+                        Ok(Loaded::Ready(ready, ReferenceUse::Cached))
+                    }
+                    _ => {
+                        self.drop_damaged(&kept).await;
+                        Ok(Loaded::DamagedInCache)
+                    }
+                }
             }
             FoundReference::Cached { content, form, claim } => {
                 // It lies in memory beside what is made of it.
@@ -223,9 +238,9 @@ impl Engine {
                 if form != Form::STORED && needed > memory.bytes() {
                     return Ok(Loaded::NeedsMemory(needed));
                 }
-                let kept = KeptReference { content, form: form.clone(), sha256: digest };
+                let kept = KeptReference { content, form, sha256: digest };
                 let Some((bytes, _)) = self.restore(&kept).await else {
-                    let _ = self.inner.cache.evict(&CacheKey { digest, form }).await;
+                    self.drop_damaged(&kept).await;
                     return Ok(Loaded::DamagedInCache);
                 };
                 let loaded = self.make_ready(codec, memory, bytes, digest, Keep::Prepared).await?;
@@ -260,19 +275,24 @@ impl Engine {
         }
     }
 
-    /// Reads what the cache holds; drops it where it cannot be read.
-    async fn read_cached(&self, content: Arc<dyn RandomAccess>, digest: Sha256, form: Form) -> Option<Bytes> {
+    /// Reads what the cache holds, if that can be read.
+    async fn read_cached(&self, kept: &KeptReference) -> Option<ReadyReference> {
+        let content = Arc::clone(&kept.content);
         match blocking(move || read_all(&*content)).await {
-            Ok(bytes) => Some(bytes),
+            Ok(bytes) => Some(ReadyReference { bytes, kept: kept.clone() }),
             Err(error) => {
-                tracing::debug!(%error, %digest, "a cached reference cannot be read");
-                let _ = self.inner.cache.evict(&CacheKey { digest, form }).await;
+                tracing::debug!(%error, digest = %kept.sha256, "a cached reference cannot be read");
                 None
             }
         }
     }
 
-    /// Puts a reference into a codec's form and keeps it in the cache; or says how much memory it takes to make that.
+    /// Drops an entry of the cache that does not give its reference. Where that fails, the store is asked nevertheless.
+    pub(super) async fn drop_damaged(&self, kept: &KeptReference) {
+        let _ = self.inner.cache.evict(&CacheKey { digest: kept.sha256, form: kept.form.clone() }).await;
+    }
+
+    /// Puts a proven reference into a codec's form and keeps it in the cache; or says how much memory it takes to make that.
     pub(super) async fn make_ready(
         &self,
         codec: &Arc<dyn DeltaCodec>,
@@ -282,17 +302,20 @@ impl Engine {
         keep: Keep,
     ) -> Result<Result<ReadyReference, u64>, Error> {
         let form = codec.reference_form();
-        let as_stored = |stored| Proven::hashed(Arc::new(stored), digest);
-        let bytes = match self.prepare(codec, memory, stored.clone()).await {
+        let bytes = match self.prepare(codec, memory, stored.clone(), digest).await {
             Ok(bytes) => bytes,
             Err(error) => {
                 if keep == Keep::Either && form != Form::STORED {
-                    let _ = self.keep(CacheKey::stored(digest), as_stored(stored)).await;
+                    let _ = self.keep(digest, Form::STORED, stored).await;
                 }
                 return match error {
                     CodecError::Memory { needed, .. } => Ok(Err(needed)),
                     CodecError::Io(error) => Err(Error::Scratch(error)),
-                    other => Err(Error::Scratch(std::io::Error::other(other))),
+                    other => {
+                        tracing::error!(error = %other, codec = %codec.id(), %digest, "a reference could not be prepared");
+                        // No memory is enough; another codec may do.
+                        Ok(Err(u64::MAX))
+                    }
                 };
             }
         };
@@ -300,12 +323,10 @@ impl Engine {
         if keep == Keep::Nothing {
             return Ok(Ok(ReadyReference { bytes, kept }));
         }
-        let hashed = bytes.clone();
-        let content = if form == Form::STORED { as_stored(hashed) } else { blocking(move || Proven::of(hashed)).await };
-        match self.keep(CacheKey { digest, form: form.clone() }, content).await {
+        match self.keep(digest, form.clone(), bytes.clone()).await {
             Ok(content) => kept.content = content,
             Err(CacheError::TooLarge { .. }) if keep == Keep::Either && form != Form::STORED => {
-                if let Ok(content) = self.keep(CacheKey::stored(digest), as_stored(stored)).await {
+                if let Ok(content) = self.keep(digest, Form::STORED, stored).await {
                     kept = KeptReference { content, form: Form::STORED, sha256: digest };
                 }
             }
@@ -314,13 +335,18 @@ impl Engine {
         Ok(Ok(ReadyReference { bytes, kept }))
     }
 
-    /// Keeps a proven content in the cache.
-    async fn keep(&self, entry: CacheKey, content: Proven) -> Result<Arc<dyn RandomAccess>, CacheError> {
-        let kept = self.inner.cache.insert_proven(&entry, content).await;
-        if let Err(error) = &kept {
-            note_not_kept(&entry, error);
-        }
-        kept
+    /// Keeps a proven reference in the cache, in a form.
+    async fn keep(&self, digest: Sha256, form: Form, bytes: Bytes) -> Result<Arc<dyn RandomAccess>, CacheError> {
+        let entry = CacheKey { digest, form };
+        let kept = match entry.form == Form::STORED {
+            true => self.inner.cache.insert_proven(&entry, Proven::hashed(bytes, digest)).await,
+            // The digest is the reference's: there is nothing to compare this with, and it is not hashed.
+            false => self.inner.cache.insert(&entry, Arc::new(bytes)).await,
+        };
+        // Trouble with keeping a reference is never the user's.
+        kept.inspect_err(|error| {
+            tracing::debug!(error = error as &dyn std::error::Error, %digest, "a reference was not cached");
+        })
     }
 
     /// Removes a reference from the cache, in every form in which a codec keeps it; says whether there was anything.
@@ -427,11 +453,6 @@ impl Engine {
             _ => Ok(None),
         }
     }
-}
-
-/// Trouble with keeping a reference is never the user's.
-pub(super) fn note_not_kept(entry: &CacheKey, error: &CacheError) {
-    tracing::debug!(error = error as &dyn std::error::Error, digest = %entry.digest, "a reference was not cached");
 }
 
 fn read_reference(at: Location, head: &ObjectHead) -> ReferenceState {

@@ -17,9 +17,8 @@ use crate::digest::ContentHasher;
 use crate::error::Error;
 use crate::progress::{SharedProgress, Stage};
 use crate::random_access::FileAccess;
-use crate::scratch::Scratch;
 use crate::store::PutBody;
-use crate::{ContentDigest, Proven, RandomAccess};
+use crate::{ContentDigest, RandomAccess, Sha256};
 
 /// Files up to this size are read once and kept in memory while they are put.
 const SMALL_FILE: u64 = 8 << 20;
@@ -79,7 +78,7 @@ enum Origin {
     /// The content is a file that others may write to.
     File { path: Option<PathBuf>, file: File, before: Fingerprint },
     /// The content lies in temporary space of our own.
-    Scratch(Arc<Scratch>),
+    Scratch,
 }
 
 /// What changes when a file is written to.
@@ -124,14 +123,22 @@ impl Prepared {
         &self.opened.content
     }
 
-    /// The content with its digest, unless it is a file: that may have been written to since it was hashed.
-    pub(super) fn proven(&self) -> Option<Proven> {
-        let sha256 = self.digest.sha256;
-        match &self.opened.origin {
-            Origin::Memory(bytes) => Some(Proven::hashed(Arc::new(bytes.clone()), sha256)),
-            Origin::Scratch(scratch) => Some(Proven::hashed(Arc::clone(scratch), sha256)),
-            Origin::File { .. } => None,
-        }
+    /// The content in memory, as it was hashed.
+    pub(super) async fn bytes(&self) -> Result<Bytes, Error> {
+        let may_change = match &self.opened.origin {
+            Origin::Memory(bytes) => return Ok(bytes.clone()),
+            Origin::Scratch => false,
+            Origin::File { .. } => true,
+        };
+        let (content, sha256) = (Arc::clone(&self.opened.content), self.digest.sha256);
+        blocking(move || {
+            let bytes = content.read_vec(0, content.size() as usize).map_err(Error::Source)?;
+            if may_change && Sha256::of(&bytes) != sha256 {
+                return Err(Error::SourceChanged);
+            }
+            Ok(bytes.into())
+        })
+        .await
     }
 
     /// The content as the body of a put to the store.
@@ -139,7 +146,7 @@ impl Prepared {
         match &self.opened.origin {
             Origin::Memory(bytes) => PutBody::Bytes(bytes.clone()),
             Origin::File { path: Some(path), .. } => PutBody::File(path.clone()),
-            Origin::File { path: None, .. } | Origin::Scratch(_) => content_body(Arc::clone(&self.opened.content)),
+            Origin::File { path: None, .. } | Origin::Scratch => content_body(Arc::clone(&self.opened.content)),
         }
     }
 
@@ -183,10 +190,7 @@ impl Engine {
                 let scratch = spool.finish().await.map_err(Error::Scratch)?;
                 Ok(match scratch.bytes() {
                     Some(bytes) => in_memory(bytes),
-                    None => {
-                        let scratch = Arc::new(scratch);
-                        Opened { content: Arc::clone(&scratch) as _, origin: Origin::Scratch(scratch) }
-                    }
+                    None => Opened { content: Arc::new(scratch), origin: Origin::Scratch },
                 })
             }
         }
@@ -227,5 +231,28 @@ fn hash_content(content: &dyn RandomAccess, progress: &SharedProgress) -> io::Re
         hasher.update(&buffer[..read]);
         progress.advance(Stage::Read, read as u64);
         offset += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, SeekFrom, Write};
+
+    use super::*;
+    use crate::progress::silent;
+
+    #[tokio::test]
+    async fn a_file_that_is_written_to_is_not_taken_for_what_was_hashed() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        let content = vec![7; SMALL_FILE as usize + 1];
+        file.write_all(&content).expect("written");
+        let opened = open_file(file.try_clone().expect("a handle"), None).expect("opened");
+        let prepared = opened.hash(silent()).await.expect("hashed");
+        assert!(prepared.bytes().await.expect("read") == content);
+        file.seek(SeekFrom::Start(1000)).expect("moved");
+        file.write_all(&[8]).expect("written");
+        assert!(matches!(prepared.bytes().await, Err(Error::SourceChanged)));
+        file.set_len(1000).expect("cut");
+        assert!(matches!(prepared.bytes().await, Err(Error::Source(_))));
     }
 }

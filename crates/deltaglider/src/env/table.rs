@@ -105,7 +105,11 @@ pub const VARIABLES: &[Variable] = &[
         "dgd1",
     ),
     library(EFFORT, "CPU spent to save bytes: `fast`, `default` or `max`.", "default"),
-    library(MEMORY, "Memory for contents and codecs, such as `512MiB`; what does not fit is stored whole.", "1GiB"),
+    library(
+        MEMORY,
+        "Memory for contents and codecs, such as `512MiB`; what does not fit is stored whole.",
+        "half of what the process may have, by machine and control group; 1GiB at most",
+    ),
     library(JOBS, "Transfers at a time, from 1.", "8"),
     library(DELTA_JOBS, "Codec runs at a time, from 1.", "the number of processors"),
     command_line(LOG, "Filter of the log: a level, or such as `deltaglider=debug,aws_config=info`.", "warn"),

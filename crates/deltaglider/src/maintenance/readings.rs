@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::memory;
+use crate::memory;
 
 /// How full something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Fill {
     }
 
     /// The share in use.
-    pub(super) fn share(self) -> f64 {
+    pub(crate) fn share(self) -> f64 {
         self.used as f64 / self.size.max(1) as f64
     }
 }
@@ -59,7 +59,7 @@ impl Readings for SystemReadings {
     }
 
     fn memory(&self) -> Option<Fill> {
-        memory::read(&|path| std::fs::read_to_string(path).ok())
+        memory::fill()
     }
 }
 

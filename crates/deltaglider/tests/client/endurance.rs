@@ -16,6 +16,19 @@ use crate::fixture::{Fixture, KEY, archive, get, persistent, put};
 const TASKS: u64 = 16;
 const SPACES: u64 = 4;
 
+/// Operations a second that sixteen tasks have done at least, while the cache is cleared all the time: 125 to 310 were measured, without
+/// the optimiser's help, on two cores with others' work beside.
+const RATE: f64 = 20.0;
+/// Puts a second that one task has done at least; 116 to 217 were measured.
+const PUT_RATE: f64 = 10.0;
+
+/// Fails where less was done than by any build that works. A wait for something that never comes shows in nothing else.
+fn keeps_up(what: &str, done: u64, took: Duration, least: f64) {
+    let rate = done as f64 / took.as_secs_f64();
+    println!("{what}: {rate:.1} a second");
+    assert!(rate >= least, "{what}: {done} in {took:?}, which is {rate:.1} a second and not {least}");
+}
+
 fn seconds() -> Duration {
     let asked = std::env::var("DG_TEST_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(asked.unwrap_or(2))
@@ -59,10 +72,11 @@ async fn clears_under_load(builder: ClientBuilder, what: &str) {
     for task in tasks {
         task.await.expect("no operation failed, no byte was wrong");
     }
+    keeps_up(what, load.operations.load(Relaxed), began.elapsed(), RATE);
     let (operations, hits) = (load.operations.load(Relaxed), load.hits.load(Relaxed));
     let stats = client.cache_stats().await.expect("stats");
     println!("{what}: {operations} operations, {hits} puts with a hit, {clears} clears; {stats:?}");
-    assert!(operations > TASKS && clears > 1 && hits > 0, "{what}: {operations} {clears} {hits}");
+    assert!(clears > 1 && hits > 0, "{what}: {clears} {hits}");
     assert_eq!((stats.corruptions, stats.unknown_keys), (0, 0), "{what}");
 
     // One fetch after a clear, then none.
@@ -129,6 +143,7 @@ async fn puts_to_one_delta_space_leave_one_cached_copy() {
             hits += u64::from(report.reference == ReferenceUse::Cached);
         }
         println!("{puts} puts, {hits} hits");
+        keeps_up("puts to one delta space", puts, began.elapsed(), PUT_RATE);
         assert_eq!((hits, fixture.reference_gets()), (puts - 1, 1), "one fetch in all");
         let stats = client.cache_stats().await.expect("stats");
         assert_eq!((stats.entries, stats.hits, stats.misses), (1, puts - 1, 1));
