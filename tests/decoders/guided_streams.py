@@ -10,6 +10,7 @@ from deflate_tokens import (
     DISTANCE_RANGES, DISTANCES, END, FIXED, LENGTH_RANGES, LENGTH_SYMBOLS, LITERALS, REPEATS,
     Bytes, Codes, Tokens, Unsupported, check, distance_symbol, varint,
 )  # fmt: skip
+
 ZLIB, CHROMIUM_ZLIB, GNU_GZIP = 1, 2, 5
 FILTERED, FIXED_CODES = 1, 4
 STORED_BLOCK, FIXED_BLOCK, DYNAMIC_BLOCK = 0, 1, 2
@@ -43,7 +44,7 @@ class Side:
         self.stretches, start, shift = [], 0, 0
         for _ in range(count):
             start, shift = start + data.varint(), shift + signed(data.varint())
-            check(start + shift >= 0, "a stretch begins before the other version")
+            check(start < 1 << 63 and 0 <= start + shift < 1 << 63, "a stretch lies nowhere")
             self.stretches.append((start, shift))
         self.exceptions = []  # tokens before it since the last, and what is told: nothing, or length and distance
         while not data.done():
