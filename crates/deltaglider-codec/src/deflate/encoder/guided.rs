@@ -321,6 +321,31 @@ mod tests {
     }
 
     #[test]
+    fn the_window_moves_at_the_end_too() {
+        // Three bytes never come again, so the second block begins in front of where the window starts when it has moved.
+        let mut seen = std::collections::HashSet::new();
+        let mut plain: Vec<u8> = Vec::new();
+        for byte in noise(1, 70_000) {
+            if let [.., a, b] = plain[..]
+                && !seen.insert([a, b, byte])
+            {
+                continue;
+            }
+            plain.push(byte);
+        }
+        let encoder =
+            Encoder::Zlib(Parameters { family: Family::Zlib, level: 6, memory: 9, strategy: Strategy::Default });
+        for length in 65_273..65_278 {
+            for copied in [0, 4] {
+                let text = [&plain[..length - copied], &plain[length - 100..][..copied]].concat();
+                let stream = deflate(encoder, &text);
+                let side = proven(encoder, &stream, &text, (&stream, &text), 100).expect("a side");
+                assert_eq!(side.len(), SIDE + 2, "{length} {copied}");
+            }
+        }
+    }
+
+    #[test]
     fn what_an_encoder_does_not_choose_is_told() {
         let (one, other) = versions();
         let [named, made] = [8, 9].map(|level| {

@@ -402,6 +402,9 @@ impl<'a> Encoder<'a> {
 
     /// The stream, when all tokens are in it.
     pub(super) fn finish(mut self) -> Option<Vec<u8>> {
+        // zlib comes to the end as to any other place, and the window may move there.
+        self.position = self.plain.len();
+        self.ahead(AHEAD);
         self.blocks.flush(&self.plain[self.block_start..], self.block_start >= self.base, true)?;
         Some(self.blocks.into_stream())
     }
