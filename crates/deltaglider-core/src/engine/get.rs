@@ -245,7 +245,12 @@ impl Engine {
                             let used = if is_cached { ReferenceUse::Cached } else { ReferenceUse::Fetched };
                             return Ok((destination, used, fetched));
                         }
-                        Ok((_, actual)) => return Err(Error::Integrity { at, expected, actual }),
+                        Ok((_, actual)) => {
+                            return Err(match self.doubt(&codec, delta).await {
+                                Some(source) => Error::Damaged { at, source },
+                                None => Error::Integrity { at, expected, actual },
+                            });
+                        }
                         Err(Decoding::Damaged(source)) => return Err(Error::Damaged { at, source }),
                         Err(Decoding::Destination(error)) => return Err(Error::Destination(error)),
                         Err(Decoding::NeedsMemory { needed, destination: unused }) => {
