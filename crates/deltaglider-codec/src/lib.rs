@@ -9,6 +9,8 @@ mod effort;
 pub mod measure;
 mod threads;
 mod varint;
+pub mod vcdiff;
 
 pub use dgd1::Dgd1Codec;
 pub use effort::Effort;
+pub use vcdiff::VcdiffCodec;
