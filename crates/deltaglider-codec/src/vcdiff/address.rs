@@ -5,6 +5,8 @@ use super::integer;
 
 const NEAR: usize = 4;
 const SAME: usize = 3;
+/// Diagonals that the writer knows again.
+pub(super) const DISTANCES: usize = 4;
 /// The address itself.
 pub(super) const SELF: u8 = 0;
 /// How far before the place that is being written.
@@ -18,12 +20,14 @@ pub(super) struct AddressCache {
     near: [u64; NEAR],
     next: usize,
     same: [u64; SAME * 256],
+    /// How far before the place that was written the last copies from there began, for the writer.
+    distances: [u64; DISTANCES],
 }
 
 impl AddressCache {
     /// That of a window that begins.
     pub(super) fn new() -> Self {
-        Self { near: [0; NEAR], next: 0, same: [0; SAME * 256] }
+        Self { near: [0; NEAR], next: 0, same: [0; SAME * 256], distances: [0; DISTANCES] }
     }
 
     fn remember(&mut self, address: u64) {
@@ -51,24 +55,64 @@ impl AddressCache {
         Some(address)
     }
 
-    /// Appends an address in the mode that takes the fewest bytes, and tells that mode.
+    /// Appends an address in the mode that takes the fewest bytes, and tells that mode. An address on a diagonal of the last few copies
+    /// is told by its distance, whose bytes have come before: what packs the section makes little of them.
     pub(super) fn write(&mut self, section: &mut Vec<u8>, address: u64, here: u64) -> u8 {
+        let (mode, value) = self.shortest(address, here);
+        match mode {
+            FIRST_SAME.. => section.push(value as u8),
+            _ => integer::write(section, value),
+        }
+        self.remember(address);
+        if !self.is_known(address, here) {
+            self.distances.rotate_right(1);
+            self.distances[0] = here - address;
+        }
+        mode
+    }
+
+    /// Whether a copy from an address is on a diagonal of the last few.
+    #[inline]
+    pub(super) fn is_known(&self, address: u64, here: u64) -> bool {
+        self.distances.contains(&(here - address))
+    }
+
+    /// How far before the place that was written the last few copies began, each once.
+    pub(super) fn distances(&self) -> [u64; DISTANCES] {
+        self.distances
+    }
+
+    /// Bytes that an address takes.
+    #[inline]
+    pub(super) fn cost(&self, address: u64, here: u64) -> usize {
+        match self.shortest(address, here) {
+            (FIRST_SAME.., _) => 1,
+            (_, value) => integer::length(value),
+        }
+    }
+
+    #[inline]
+    fn shortest(&self, address: u64, here: u64) -> (u8, u64) {
+        if self.is_known(address, here) {
+            return (HERE, here - address);
+        }
         let at = (address % (SAME as u64 * 256)) as usize;
         if self.same[at] == address {
-            section.push((at % 256) as u8);
-            self.remember(address);
-            return FIRST_SAME + (at / 256) as u8;
+            return (FIRST_SAME + (at / 256) as u8, at as u64 % 256);
         }
         let mut best = (SELF, address);
-        let nears = (FIRST_NEAR..).zip(self.near).filter_map(|(mode, near)| Some((mode, address.checked_sub(near)?)));
-        for (mode, value) in std::iter::once((HERE, here - address)).chain(nears) {
+        let mut consider = |mode, value| {
             if integer::length(value) < integer::length(best.1) {
                 best = (mode, value);
             }
+        };
+        consider(HERE, here - address);
+        for (mode, near) in (FIRST_NEAR..).zip(self.near) {
+            if let Some(value) = address.checked_sub(near) {
+                consider(mode, value);
+            }
         }
-        integer::write(section, best.1);
-        self.remember(address);
-        best.0
+        best
     }
 }
 

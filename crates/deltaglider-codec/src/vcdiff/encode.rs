@@ -2,6 +2,7 @@
 
 mod index;
 mod instructions;
+mod matches;
 mod plan;
 
 use std::io::Write;
@@ -9,8 +10,9 @@ use std::io::Write;
 use deltaglider_core::RandomAccess;
 use deltaglider_core::codec::{CodecError, CodecLimits, DeltaParts};
 
-use self::index::{Index, Matches};
+use self::index::Index;
 use self::instructions::Instructions;
+use self::matches::Matches;
 pub(super) use self::plan::Plan;
 use super::header::{self, CHECKSUM, LZMA, MAGIC, SOURCE};
 use super::integer;
@@ -18,6 +20,9 @@ use super::secondary::{LzmaEncoder, LzmaSettings};
 
 /// A section that is shorter is not worth the flush of its stream.
 const SHORTEST_PACKED: usize = 24;
+
+/// Of bytes that are packed, zstd leaves more than this share.
+const PACKED: f64 = 0.97;
 
 /// Writes a delta that gives `target`.
 pub(super) fn encode(
@@ -49,6 +54,10 @@ pub(super) fn encode(
         let window = &mut window[..length];
         if target.read_at(window, at)? != length {
             return Err(CodecError::Io(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        if at == 0 {
+            // Of what is packed already, LZMA makes little, whatever is spent.
+            streams[0].settings = streams[0].settings.for_packed(matches::packed_share(window) > PACKED);
         }
         instructions.clear(index.reference().len() as u64);
         matches.find(window, &mut instructions);

@@ -59,6 +59,11 @@ impl Instructions {
         self.here += length as u64;
     }
 
+    /// What has been told of addresses, and the address of the byte that comes next.
+    pub(super) fn addresses(&self) -> (&AddressCache, u64) {
+        (&self.cache, self.here)
+    }
+
     /// The three sections in their order.
     pub(super) fn sections(&self) -> [&[u8]; 3] {
         [&self.data, &self.codes, &self.addresses]

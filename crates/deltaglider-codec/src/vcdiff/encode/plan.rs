@@ -73,7 +73,7 @@ impl Plan {
     /// How data, instructions and addresses are packed.
     pub(super) fn streams(&self) -> [LzmaSettings; 3] {
         let small = SMALL_DICTIONARY.min(self.dictionary);
-        [self.dictionary, small, small].map(|dictionary| LzmaSettings { dictionary: dictionary as u32, nice: 64 })
+        [self.dictionary, small, small].map(|dictionary| LzmaSettings { dictionary: dictionary as u32, fast: false })
     }
 }
 

@@ -50,11 +50,20 @@ impl Lzma {
 pub(in crate::vcdiff) struct LzmaSettings {
     /// Bytes of dictionary, up to [`DICTIONARY_LIMIT`].
     pub(in crate::vcdiff) dictionary: u32,
-    /// Bytes of a match that is taken without looking further.
-    pub(in crate::vcdiff) nice: u32,
+    /// Takes less time, and finds less.
+    pub(in crate::vcdiff) fast: bool,
 }
 
+/// For what is packed already, so many bytes of dictionary, which stay close to the processor.
+const PACKED_DICTIONARY: u32 = 256 << 10;
+
 impl LzmaSettings {
+    /// The same, and less where the first bytes of the stream are packed.
+    pub(in crate::vcdiff) fn for_packed(self, packed: bool) -> Self {
+        let least = if packed { PACKED_DICTIONARY } else { self.dictionary };
+        Self { dictionary: self.dictionary.min(least), fast: packed }
+    }
+
     /// Bytes of memory that packing takes: for each byte of dictionary two and a half of content and nine of search trees and hashes.
     pub(in crate::vcdiff) fn memory(self) -> u64 {
         u64::from(self.dictionary) * 12 + (4 << 20)
@@ -70,7 +79,11 @@ impl LzmaEncoder {
     pub(in crate::vcdiff) fn new(settings: LzmaSettings) -> Result<Self, CodecError> {
         let mut options = LzmaOptions::new_preset(6).map_err(failed)?;
         options.dict_size(settings.dictionary);
-        options.mode(Mode::Normal).match_finder(MatchFinder::BinaryTree4).nice_len(settings.nice);
+        if settings.fast {
+            options.mode(Mode::Fast).match_finder(MatchFinder::HashChain4).nice_len(64).depth(4);
+        } else {
+            options.mode(Mode::Normal).match_finder(MatchFinder::BinaryTree4).nice_len(64);
+        }
         let stream = Stream::new_stream_encoder(Filters::new().lzma2(&options), Check::None).map_err(failed)?;
         Ok(Self { stream })
     }
@@ -114,7 +127,7 @@ mod tests {
 
     #[test]
     fn sections_are_unpacked_one_by_one() {
-        let settings = LzmaSettings { dictionary: 1 << 20, nice: 64 };
+        let settings = LzmaSettings { dictionary: 1 << 20, fast: false };
         let mut encoder = LzmaEncoder::new(settings).expect("an encoder");
         let mut decoder = Lzma::new().expect("a decoder");
         let sections = [text(1, 100_000), vec![7], text(1, 100_000), noise(2, 300_000), text(1, 50_000)];
@@ -133,7 +146,7 @@ mod tests {
 
     #[test]
     fn sections_of_another_length_are_refused() {
-        let settings = LzmaSettings { dictionary: 1 << 16, nice: 64 };
+        let settings = LzmaSettings { dictionary: 1 << 16, fast: false };
         let section = text(1, 1000);
         let packed = LzmaEncoder::new(settings).expect("an encoder").pack(&section).expect("packed");
         let unpack = |packed: &[u8], length| {
@@ -149,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_dictionary_is_bounded() {
-        let settings = LzmaSettings { dictionary: 96 << 20, nice: 64 };
+        let settings = LzmaSettings { dictionary: 96 << 20, fast: false };
         let packed = LzmaEncoder::new(settings).expect("an encoder").pack(b"abc").expect("packed");
         let result = Lzma::new().expect("a decoder").unpack(&packed[1..], &mut [0; 3]);
         assert!(matches!(result, Err(CodecError::Unsupported(_))), "{result:?}");
