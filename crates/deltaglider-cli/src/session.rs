@@ -133,6 +133,7 @@ fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
         config.codec = match codec {
             CodecName::Dgd1 => Codec::Dgd1,
             CodecName::Zstd => Codec::Zstd,
+            CodecName::Vcdiff => Codec::Vcdiff,
         };
     }
     if let Some(effort) = args.effort {

@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 
 use bytes::Bytes;
-use deltaglider_codec::{Dgd1Codec, Effort};
+use deltaglider_codec::{Dgd1Codec, Effort, VcdiffCodec};
 use deltaglider_core::RandomAccess;
 use deltaglider_core::codec::zstd::ZstdCodec;
 use deltaglider_core::codec::{CodecLimits, DeltaCodec, DeltaParts};
@@ -33,6 +33,7 @@ const USAGE: &str = "usage: delta prepare CODEC EFFORT REFERENCE PREPARED\n     
 fn measured(codec: &str, effort: &str) -> Result<Box<dyn DeltaCodec>, String> {
     match (codec, effort) {
         ("zstd", "default") => Ok(Box::new(ZstdCodec::new())),
+        ("vcdiff", "default") => Ok(Box::new(VcdiffCodec)),
         ("dgd1", "fast") => Ok(Box::new(Dgd1Codec::new(Effort::Fast))),
         ("dgd1", "default") => Ok(Box::new(Dgd1Codec::new(Effort::Default))),
         ("dgd1", "max") => Ok(Box::new(Dgd1Codec::new(Effort::Max))),

@@ -23,6 +23,7 @@ use std::ops::Range;
 pub(crate) use self::expanded::append;
 #[cfg(test)]
 pub(crate) use self::expanded::{ExpandedReference, expand};
+pub(crate) use self::gzip::header as gzip_header;
 #[cfg(test)]
 pub(crate) use self::map::DamagedMap;
 pub(crate) use self::map::ReferenceMap;

@@ -11,6 +11,8 @@ mod fingerprints;
 pub mod measure;
 mod threads;
 mod varint;
+pub mod vcdiff;
 
 pub use dgd1::Dgd1Codec;
 pub use effort::Effort;
+pub use vcdiff::VcdiffCodec;

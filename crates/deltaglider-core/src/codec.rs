@@ -104,6 +104,13 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
         target: &mut dyn Write,
         limits: &CodecLimits,
     ) -> Result<(), CodecError>;
+
+    /// Why a delta that was decoded may have given other bytes than were put, although nothing is damaged; `None` where it may not.
+    /// Reads the beginning of the delta.
+    fn doubt(&self, delta: &mut dyn Read) -> Option<CodecError> {
+        let _ = delta;
+        None
+    }
 }
 
 /// How long a reference is, as far as it is known.
@@ -167,6 +174,12 @@ pub enum CodecError {
     /// The delta gives more than the recorded size.
     #[error("the delta gives more than the recorded {0} bytes")]
     TooLong(u64),
+    /// The delta is in order, and needs what this codec does not have.
+    #[error("the delta needs {0}")]
+    Unsupported(String),
+    /// The delta gives its content, and not the packed form in which it was put: what made it had unpacked it.
+    #[error("the content cannot be packed again as it was: {0}")]
+    NotRepacked(String),
     /// More memory is needed than may be used.
     #[error("{needed} bytes of memory are needed and {limit} may be used; allow more with --memory or DG_MEMORY")]
     Memory {

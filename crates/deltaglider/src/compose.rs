@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deltaglider_cache::{FilesystemCache, FilesystemConfig, MemoryCache, MemoryConfig};
-use deltaglider_codec::Dgd1Codec;
+use deltaglider_codec::{Dgd1Codec, VcdiffCodec};
 use deltaglider_core::cache::{CacheError, ReferenceCache};
 use deltaglider_core::codec::DeltaCodec;
 use deltaglider_core::codec::zstd::ZstdCodec;
@@ -77,9 +77,12 @@ pub(crate) fn engine(config: &Config, store: Arc<dyn ObjectStore>, cache: &Arc<S
 fn codecs(config: &Config) -> (Vec<Arc<dyn DeltaCodec>>, usize) {
     let dgd1 = Arc::new(Dgd1Codec::new(config.effort));
     let zstd = Arc::new(ZstdCodec::new());
+    let vcdiff = Arc::new(VcdiffCodec);
     match config.codec {
-        Codec::Dgd1 => (vec![dgd1, zstd], 2),
-        Codec::Zstd => (vec![zstd, dgd1], 1),
+        Codec::Dgd1 => (vec![dgd1, zstd, vcdiff], 2),
+        Codec::Zstd => (vec![zstd, dgd1, vcdiff], 1),
+        // Who wants these wants no others: another client has to read them.
+        Codec::Vcdiff => (vec![vcdiff, dgd1, zstd], 1),
     }
 }
 

@@ -69,6 +69,9 @@ pub enum Codec {
     Dgd1,
     /// Takes every object as it stands; the `zstd` command opens such deltas as well.
     Zstd,
+    /// Takes every object as it stands; `xdelta3` opens such deltas as well, and so do earlier clients. Where that would take more
+    /// memory than is allowed, the object is stored whole.
+    Vcdiff,
 }
 
 /// How S3, or a server like it, is reached. What is not set comes from the chain of `aws-config`, with the first request.

@@ -49,7 +49,7 @@ pub const MAX_RATIO: &str = "DG_MAX_RATIO";
 pub const DELTA_EXTENSIONS: &str = "DG_DELTA_EXTENSIONS";
 /// Writes no deltas.
 pub const NO_DELTA: &str = "DG_NO_DELTA";
-/// What deltas are written by: `dgd1` or `zstd`.
+/// What deltas are written by: `dgd1`, `zstd` or `vcdiff`.
 pub const CODEC: &str = "DG_CODEC";
 /// CPU spent to save bytes: `fast`, `default` or `max`.
 pub const EFFORT: &str = "DG_EFFORT";
@@ -99,8 +99,8 @@ impl Config {
         }
         config.policy.write_deltas = !values.switch(NO_DELTA)?;
         config.policy.only_extensions = read_extensions(&values)?;
-        let codecs = [("dgd1", Codec::Dgd1), ("zstd", Codec::Zstd)];
-        if let Some(codec) = values.choice(CODEC, &codecs, "`dgd1` or `zstd`")? {
+        let codecs = [("dgd1", Codec::Dgd1), ("zstd", Codec::Zstd), ("vcdiff", Codec::Vcdiff)];
+        if let Some(codec) = values.choice(CODEC, &codecs, "`dgd1`, `zstd` or `vcdiff`")? {
             config.codec = codec;
         }
         let efforts = [("fast", Effort::Fast), ("default", Effort::Default), ("max", Effort::Max)];

@@ -113,6 +113,8 @@ pub(crate) enum CodecName {
     Dgd1,
     /// Takes every object as it stands.
     Zstd,
+    /// Takes every object as it stands; `xdelta3` and earlier clients open it.
+    Vcdiff,
 }
 
 /// How much CPU to spend.

@@ -26,7 +26,7 @@ pub(super) fn look(search: &mut Search<'_>, place: &Place) {
 }
 
 /// The length of the header, and the name in it.
-fn header(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(crate) fn header(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let &[0x1f, 0x8b, 8, flags, ..] = bytes else { return None };
     if flags & RESERVED != 0 {
         return None;

@@ -229,6 +229,12 @@ impl Engine {
         })
         .await
     }
+
+    /// Why a codec may have given other bytes than were put.
+    pub(super) async fn doubt(&self, codec: &Arc<dyn DeltaCodec>, delta: Arc<Scratch>) -> Option<CodecError> {
+        let codec = Arc::clone(codec);
+        blocking(move || codec.doubt(&mut (&*delta as &dyn RandomAccess).reader())).await
+    }
 }
 
 /// Why a decoding failed.

@@ -256,7 +256,10 @@ impl Engine {
                         Outcome::Wrong(written, error) => {
                             // The delta is to blame, unless it is what the cache gave.
                             if used != ReferenceUse::Cached || self.is_proven(&codec, &reference).await {
-                                return Err(error);
+                                return Err(match (error, self.doubt(&codec, delta).await) {
+                                    (Error::Integrity { at, .. }, Some(source)) => Error::Damaged { at, source },
+                                    (error, _) => error,
+                                });
                             }
                             self.drop_damaged(&reference.kept).await;
                             let Some(anew) = blocking(move || written.restart()).await else { return Err(error) };

@@ -101,7 +101,7 @@ pub const VARIABLES: &[Variable] = &[
     library(NO_DELTA, "`1` writes no deltas; they are read in any case.", "0"),
     library(
         CODEC,
-        "What deltas are written by: `dgd1`, which looks into archives, or `zstd`, which takes every object as it stands. All are read in any case.",
+        "What deltas are written by: `dgd1`, which looks into archives, `zstd`, which takes every object as it stands, or `vcdiff`, which `xdelta3` opens. All are read in any case.",
         "dgd1",
     ),
     library(EFFORT, "CPU spent to save bytes: `fast`, `default` or `max`.", "default"),
