@@ -90,7 +90,7 @@ pub fn joined(first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
     Some([first, second, &at.to_le_bytes()].concat())
 }
 
-/// Calls `work`, and holds it to allocating at most `memory` bytes at once. What zstd allocates is not seen.
+/// Calls `work`, and holds it to allocating at most `memory` bytes at once. What C allocates is not seen.
 pub fn within<T>(memory: u64, work: impl FnOnce() -> T) -> T {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
@@ -116,6 +116,11 @@ impl Write for Bounded {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A file among the vectors of the tests.
+pub fn vector(path: &str) -> Vec<u8> {
+    read(&vectors().join(path))
 }
 
 fn vectors() -> PathBuf {

@@ -8,6 +8,7 @@
 //! | `rotate-key` | builds the binary and rotates the key of the cache: `deltaglider key rotate` |
 //! | `bench` | measures the codecs beside their peers, on release families |
 //! | `encoders` | makes the vectors by real encoders again |
+//! | `xdelta` | tries the codec `vcdiff` against `xdelta3`, both ways, on random pairs |
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
@@ -28,6 +29,7 @@ mod rotate_key;
 mod servers;
 mod tidy;
 mod workspace;
+mod xdelta;
 
 use std::process::ExitCode;
 
@@ -46,6 +48,7 @@ usage: cargo xtask <task>
   rotate-key [ARGUMENT...]              rotate the key of the cache by this tree's binary: `deltaglider key rotate`
   bench [--rounds N] [FAMILY...]        measure the codecs beside their peers; `bench --list` names the families
   encoders                              make the vectors by real encoders again
+  xdelta [--pairs N] [--seed N]         try the codec vcdiff against xdelta3, both ways, on random pairs
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
@@ -80,6 +83,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "rotate-key" => rotate_key::run(&root, rest),
         "bench" => bench::run(&root, &bench::Arguments::parse(rest)?),
         "encoders" => encoders::run(&root),
+        "xdelta" => xdelta::run(&root, xdelta::Arguments::parse(rest)?),
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {

@@ -113,6 +113,11 @@ pub(crate) fn represent_by(sides: &[Vec<u8>], stream: &[u8], plain: &[u8]) -> Op
     }
 }
 
+/// Whether the encoder that a side names gives exactly `stream` from its plaintext.
+pub(crate) fn gives(side: &[u8], stream: &[u8], plain: &[u8]) -> bool {
+    encoder::gives(side, stream, plain)
+}
+
 /// Keeps exactly `stream` as tokens, proven; None where it is no stream with this plaintext.
 pub(crate) fn represent_tokens(stream: &[u8], plain: &[u8]) -> Option<Representation> {
     let side = tokens(stream)?;

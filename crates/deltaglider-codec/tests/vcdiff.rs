@@ -79,6 +79,37 @@ fn a_target_that_was_packed_again_is_in_doubt() {
 }
 
 #[test]
+fn against_a_packed_reference_a_delta_is_made_as_xdelta3_reads_it() {
+    // The header of what is written, by reference and target.
+    let cases = [
+        ("gzip", "gzip", &b"\x05/G//G"[..]),
+        ("bzip2", "gzip", b"\x05/G//B"),
+        ("gzip", "bzip2", b"\x05/B//G"),
+        ("gzip", "gzip-9", b"\x04///G"),
+        ("gzip", "gzip-named", b"\x04///G"),
+        ("xz", "xz", b"\x04///Y"),
+        ("xz", "plain", b"\x04///Y"),
+        ("plain", "gzip", b""),
+    ];
+    for (reference, target, application) in cases {
+        let (reference, target) = (file(&format!("{reference}.reference")), file(&format!("{target}.target")));
+        let delta = encode(&VcdiffCodec, &reference, &target, ROOMY).expect("encoded");
+        let indicator = if application.is_empty() { 1 } else { 5 };
+        assert!(delta[4] == indicator && delta[6..].starts_with(application), "{:?}", &delta[..20]);
+        let (given, result) = decode(&VcdiffCodec, &reference, &delta, target.len() as u64, ROOMY);
+        result.expect("decoded");
+        assert!(given == target);
+    }
+    for broken in [&b"\x1f\x8b and no more"[..], b"BZh", b"\xfd7zXZ\0\0", b"\x1f\x9d\x90abc"] {
+        let target = text(1, 5000);
+        let delta = encode(&VcdiffCodec, broken, &target, ROOMY).expect("encoded");
+        let (given, result) = decode(&VcdiffCodec, broken, &delta, target.len() as u64, ROOMY);
+        result.expect("decoded");
+        assert!(given == target);
+    }
+}
+
+#[test]
 fn unpacking_is_bounded() {
     for names in VECTORS.iter().filter(|(delta, ..)| ["gzip", "bzip2", "xz"].contains(delta)) {
         let [reference, delta, target] = vector(*names);

@@ -7,6 +7,7 @@ mod plan;
 
 use std::io::Write;
 
+use bytes::Bytes;
 use deltaglider_core::RandomAccess;
 use deltaglider_core::codec::{CodecError, CodecLimits, DeltaParts};
 
@@ -14,8 +15,9 @@ use self::index::Index;
 use self::instructions::Instructions;
 use self::matches::Matches;
 pub(super) use self::plan::Plan;
-use super::header::{self, CHECKSUM, LZMA, MAGIC, SOURCE};
+use super::header::{self, CHECKSUM, SOURCE};
 use super::integer;
+use super::packing::{self, Tool};
 use super::secondary::{LzmaEncoder, LzmaSettings};
 
 /// A section that is shorter is not worth the flush of its stream.
@@ -40,12 +42,70 @@ pub(super) fn encode(
             &read
         }
     };
-    let index = Index::new(&reference[..reference.len().min(plan::LARGEST_SEGMENT)], &plan);
+    let Some(tool) = Tool::of(reference) else { return write(reference, target, b"", &plan, delta) };
+    let sides = Unpacked::of(tool, reference, target, limits.memory)?;
+    let target = sides.target.as_ref().map_or(target, |target| target as &dyn RandomAccess);
+    let held = limits.memory.saturating_sub(sides.held);
+    let plan = Plan::choose(sides.reference.len() as u64, target.size(), held).map_err(|error| match error {
+        CodecError::Memory { needed, .. } => {
+            CodecError::Memory { needed: needed.saturating_add(sides.held), limit: limits.memory }
+        }
+        other => other,
+    })?;
+    write(&sides.reference, target, &sides.application, &plan, delta)
+}
+
+/// What a delta is made of where the reference is packed: xdelta3 unpacks such a source, whatever the delta says.
+struct Unpacked {
+    reference: Vec<u8>,
+    /// None where it is taken as it stands.
+    target: Option<Bytes>,
+    application: Vec<u8>,
+    /// Bytes of memory that lie beside the plan's.
+    held: u64,
+}
+
+impl Unpacked {
+    fn of(tool: Tool, reference: &[u8], target: &dyn RandomAccess, memory: u64) -> Result<Self, CodecError> {
+        let too_much = || CodecError::Memory { needed: memory.saturating_add(1), limit: memory };
+        let mut held = reference.len() as u64;
+        let unpacked = match tool.unpack(reference, memory.saturating_sub(held)) {
+            Ok(unpacked) => unpacked.ok_or_else(too_much)?,
+            // Nobody can unpack it: there is no source.
+            Err(_) => return Ok(Self { reference: Vec::new(), target: None, application: Vec::new(), held }),
+        };
+        let mut sides = Self { reference: unpacked, target: None, application: packing::application(None, tool), held };
+        let mut head = [0; packing::MAGIC];
+        let read = target.read_at(&mut head, 0)?;
+        let Some(tool_of_target) = Tool::of(&head[..read]) else { return Ok(sides) };
+        held += sides.reference.len() as u64 + target.size() * 2;
+        let left = memory.checked_sub(held).ok_or_else(too_much)?;
+        let packed = target.read_vec(0, target.size() as usize)?;
+        let Ok(content) = tool_of_target.unpack(&packed, left) else { return Ok(sides) };
+        let content = content.ok_or_else(too_much)?;
+        if tool_of_target.gives(&packed, &content) {
+            sides.held += content.len() as u64;
+            sides.target = Some(content.into());
+            sides.application = packing::application(Some(tool_of_target), tool);
+        }
+        Ok(sides)
+    }
+}
+
+/// Writes a delta as the plan says, with this application header, if any.
+fn write(
+    reference: &[u8],
+    target: &dyn RandomAccess,
+    application: &[u8],
+    plan: &Plan,
+    delta: &mut dyn Write,
+) -> Result<DeltaParts, CodecError> {
+    let index = Index::new(&reference[..reference.len().min(plan::LARGEST_SEGMENT)], plan);
     let mut streams = plan.streams().map(Stream::new);
     let mut matches = Matches::new(&index);
-    delta.write_all(&MAGIC)?;
-    delta.write_all(&[header::SECONDARY, LZMA])?;
-    let mut written = MAGIC.len() as u64 + 2;
+    let head = header::written(application);
+    delta.write_all(&head)?;
+    let mut written = head.len() as u64;
     let mut window = vec![0; plan.window()];
     let mut instructions = Instructions::default();
     let mut at = 0;

@@ -6,10 +6,10 @@ use super::input::Input;
 use super::integer;
 
 /// What a delta begins with, the version included.
-pub(super) const MAGIC: [u8; 4] = [0xd6, 0xc3, 0xc4, 0];
-pub(super) const SECONDARY: u8 = 1;
+const MAGIC: [u8; 4] = [0xd6, 0xc3, 0xc4, 0];
+const SECONDARY: u8 = 1;
 const CODE_TABLE: u8 = 2;
-pub(super) const APPLICATION: u8 = 4;
+const APPLICATION: u8 = 4;
 /// An application header is two names and what they were packed with.
 const LONGEST_APPLICATION: u64 = 64 << 10;
 
@@ -54,6 +54,19 @@ impl FileHeader {
         input.take(length);
         Ok(Self { secondary, application })
     }
+}
+
+/// The header of a delta whose sections LZMA packs, with an application header unless that is empty.
+pub(super) fn written(application: &[u8]) -> Vec<u8> {
+    let mut header = MAGIC.to_vec();
+    if application.is_empty() {
+        header.extend_from_slice(&[SECONDARY, LZMA]);
+    } else {
+        header.extend_from_slice(&[SECONDARY | APPLICATION, LZMA]);
+        integer::write(&mut header, application.len() as u64);
+        header.extend_from_slice(application);
+    }
+    header
 }
 
 /// Where copies of a window come from, beside the window itself.

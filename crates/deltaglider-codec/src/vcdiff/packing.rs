@@ -50,15 +50,44 @@ const XZ_DECODER: u64 = 66 << 20;
 /// More than bzip2 takes, either way.
 const BZIP2: u64 = 10 << 20;
 
+/// An application header that names no file.
+pub(super) fn application(target: Option<Tool>, source: Tool) -> Vec<u8> {
+    format!("/{}//{}", target.map_or("", Tool::identifier), source.identifier()).into_bytes()
+}
+
+/// So many bytes of a file tell what packed it.
+pub(super) const MAGIC: usize = 6;
+const MAGICS: [(&[u8], Tool); 4] =
+    [(b"\x1f\x8b", Tool::Gzip), (b"BZh", Tool::Bzip2), (b"\xfd7zXZ\0", Tool::Xz), (b"\x1f\x9d", Tool::Compress)];
+
 impl Tool {
-    fn named(name: &[u8]) -> Option<Self> {
-        match name {
-            b"G" => Some(Self::Gzip),
-            b"B" => Some(Self::Bzip2),
-            b"Y" => Some(Self::Xz),
-            b"Z" => Some(Self::Compress),
-            _ => None,
+    /// The program that xdelta3 takes a file to be packed by.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, tool)| *tool)
+    }
+
+    /// Whether the program gives exactly this file from its content, wherever it is installed. What xz gives depends on its version.
+    pub(super) fn gives(self, packed: &[u8], content: &[u8]) -> bool {
+        let size = packed.len() as u64;
+        match self {
+            Self::Gzip => gives_gzip(packed, content),
+            Self::Bzip2 => self.pack(content, size).is_ok_and(|again| again == packed),
+            Self::Xz | Self::Compress => false,
         }
+    }
+
+    fn identifier(self) -> &'static str {
+        match self {
+            Self::Gzip => "G",
+            Self::Bzip2 => "B",
+            Self::Xz => "Y",
+            Self::Compress => "Z",
+        }
+    }
+
+    fn named(name: &[u8]) -> Option<Self> {
+        let tools = [Self::Gzip, Self::Bzip2, Self::Xz, Self::Compress];
+        tools.into_iter().find(|tool| tool.identifier().as_bytes() == name)
     }
 
     /// The program's name.
@@ -76,15 +105,13 @@ impl Tool {
         let unreadable = || damaged(format!("the reference is not what {} gives", self.name()));
         match self {
             Self::Compress => Err(unsupported()),
-            Self::Gzip if !packed.starts_with(b"\x1f\x8b") => Ok(copied(packed, memory)),
+            _ if Self::of(packed) != Some(self) => Ok(copied(packed, memory)),
             Self::Gzip => match gunzip(packed, memory / 2) {
                 Ok(content) => Ok(Some(content)),
                 Err(deflate::NotInflated::TooLong) => Ok(None),
                 Err(deflate::NotInflated::Invalid) => Err(unreadable()),
             },
-            Self::Bzip2 if !packed.starts_with(b"BZh") => Ok(copied(packed, memory)),
             Self::Bzip2 => read(bzip2::read::MultiBzDecoder::new(packed), memory, BZIP2).map_err(|_| unreadable()),
-            Self::Xz if !packed.starts_with(b"\xfd7zXZ\0") => Ok(copied(packed, memory)),
             Self::Xz => {
                 let stream = Stream::new_stream_decoder(XZ_DECODER, CONCATENATED).map_err(|_| unreadable())?;
                 let decoder = liblzma::read::XzDecoder::new_stream(packed, stream);
@@ -185,20 +212,37 @@ fn gunzip(packed: &[u8], limit: u64) -> Result<Vec<u8>, deflate::NotInflated> {
     if rest.len() == packed.len() { Err(deflate::NotInflated::Invalid) } else { Ok(content) }
 }
 
-/// What `gzip -c` makes of what it reads from a pipe: no name, no time.
+/// What `gzip -c` makes of what it reads from a pipe: no name, no time. At another level where that has another length.
 fn gzip(content: &[u8], size: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(size.checked_sub(GZIP_ENDS)?).ok()?;
     let (level, stream) = GZIP_LEVELS.into_iter().find_map(|level| {
-        // The family of GNU gzip, at its one memory level and strategy.
-        let stream = deflate::rebuild(Kind::Encoder, content, &[5, level, 8, 0], length, &|_| None).ok()?;
+        let stream = deflate::rebuild(Kind::Encoder, content, &gzip_encoder(level), length, &|_| None).ok()?;
         Some((level, stream))
     })?;
+    let (head, tail) = gzip_ends(level, content);
+    Some([&head[..], &stream, &tail].concat())
+}
+
+/// Whether a file is what gzip makes of its content by itself.
+fn gives_gzip(packed: &[u8], content: &[u8]) -> bool {
+    let (head, tail) = gzip_ends(GZIP_LEVELS[0], content);
+    let stream = packed.strip_prefix(&head).and_then(|rest| rest.strip_suffix(&tail));
+    stream.is_some_and(|stream| deflate::gives(&gzip_encoder(GZIP_LEVELS[0]), stream, content))
+}
+
+/// GNU gzip's encoder has one memory level and one strategy.
+fn gzip_encoder(level: u8) -> [u8; 4] {
+    [5, level, 8, 0]
+}
+
+/// What stands before and behind the stream.
+fn gzip_ends(level: u8, content: &[u8]) -> ([u8; 10], [u8; 8]) {
     let extra = match level {
         9 => 2,
         1 => 4,
         _ => 0,
     };
-    let checksum = zlib_rs::crc32::crc32(0, content).to_le_bytes();
-    let ends = [checksum, (content.len() as u32).to_le_bytes()].concat();
-    Some([&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, extra, 3][..], &stream, &ends].concat())
+    let [a, b, c, d] = zlib_rs::crc32::crc32(0, content).to_le_bytes();
+    let [e, f, g, h] = (content.len() as u32).to_le_bytes();
+    ([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, extra, 3], [a, b, c, d, e, f, g, h])
 }

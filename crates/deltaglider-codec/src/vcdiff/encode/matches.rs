@@ -247,10 +247,10 @@ mod tests {
 
     #[test]
     fn repeats_of_all_kinds_are_taken() {
-        for window in [vec![7; 100_000], b"ab".repeat(50_000), text(1, 50_000), [noise(3, 600), noise(3, 600)].concat()]
-        {
-            assert!(found(b"", &window)[0] < 40_000);
-            assert_eq!(found(&window, &window)[0], 0);
+        for window in [vec![7; 100_000], b"ab".repeat(50_000), noise(3, 30_000).repeat(3)] {
+            let [data, ..] = found(b"", &window);
+            assert!(data < 40_000, "{data} of {}", window.len());
+            assert!(found(&window, &window)[0] <= 8);
         }
         for short in [&b""[..], b"a", b"abcdefg", b"abcdefgh"] {
             assert_eq!(found(&text(1, 100), short)[0], short.len());
