@@ -182,6 +182,8 @@ class Searches:
 
 def made_tokens(plaintext, side, other, window):
     """Place, length and distance of every token, when the window has moved as far as it does until then."""
+    reach = 65536 + 4 * len(plaintext)
+    check(all(start + shift <= reach for start, shift in side.stretches), "a stretch leads too far")
     hints, searches = Hints(plaintext, side.stretches, *other), Searches(plaintext, side, window)
     exceptions, place = iter(side.exceptions), 0
     due, told = next(exceptions, (-1, None))

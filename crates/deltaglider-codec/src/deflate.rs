@@ -16,7 +16,7 @@ mod trees;
 mod varint;
 mod walk;
 
-pub(crate) use encoder::Version;
+pub(crate) use encoder::{Version, guide_reach};
 
 /// What a stream gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,10 +134,9 @@ pub(crate) fn represent_guided(
     other: Version<'_>,
     most: usize,
 ) -> Option<Representation> {
-    let guided = |side: &Vec<u8>| encoder::guided_side(side, stream, plain, other, most);
     let side = match sides {
-        [] => encoder::likely(stream, plain).as_ref().and_then(guided),
-        sides => sides.iter().find_map(guided),
+        [] => encoder::guided_side(&[encoder::likely(stream, plain)?], stream, plain, other, most),
+        sides => encoder::guided_side(sides, stream, plain, other, most),
     }?;
     Some(Representation { kind: Kind::Guided, side })
 }

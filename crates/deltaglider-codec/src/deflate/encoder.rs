@@ -17,7 +17,7 @@ mod guided;
 mod zlib;
 
 pub(super) use detect::{detect, likely};
-pub(crate) use guided::Version;
+pub(crate) use guided::{Version, reach as guide_reach};
 pub(super) use guided::{rebuild as rebuild_guided, side as guided_side};
 
 use zlib::{Family, Parameters, Strategy};

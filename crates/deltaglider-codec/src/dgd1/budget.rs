@@ -13,7 +13,8 @@ const FRAME: (usize, usize) = (1 << 20, 8 << 20);
 /// A prefix is at most so many times as long as its frame.
 const PREFIX: usize = 3;
 
-/// How a call shares its memory out. What is written depends on `frame`, and that on the limit; on the threads it does not.
+/// How a call shares its memory out. What is written depends on `frame`, and that on the limit; and
+/// where memory is scarce, on what the threads that there are leave for plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Budget {
     /// Bytes that a frame of the body gives.

@@ -27,7 +27,8 @@ impl Job {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Copy(_) => 0,
-            Self::Make { plain, side, length, .. } => plain.len() + side.len() + length,
+            // What guides takes sixteen times its bytes when it is read.
+            Self::Make { plain, side, length, .. } => plain.len() + 17 * side.len() + length,
         }
     }
 }
@@ -51,7 +52,8 @@ pub(super) fn decode(
     if header.reference_sha256 != reference.sha256 || header.reference != reference.map.content as u64 {
         return Err(damaged("it was made against another reference"));
     }
-    check_memory(reference, header.plain + header.packed, limits)?;
+    let parts = header.plain.saturating_mul(size_of::<Part>());
+    check_memory(reference, parts.saturating_add(header.plain + header.packed), limits)?;
     let mut packed = vec![0; header.packed];
     read_exact(delta, &mut packed)?;
     let streams = reference.map.streams.len();
@@ -60,7 +62,7 @@ pub(super) fn decode(
         return Err(damaged("its parts are not as long as its target"));
     }
     let frame = directory.body.iter().chain(&directory.side).map(memory_of).max().unwrap_or(0);
-    let held = (header.plain * 40).saturating_add(extent.side).saturating_add(extent.memory.saturating_mul(2));
+    let held = parts.saturating_add(extent.side).saturating_add(extent.memory.saturating_mul(2));
     check_memory(reference, held.saturating_add(frame), limits)?;
     let spare = usize::try_from(limits.memory).unwrap_or(usize::MAX) - reference.memory() - held;
     let threads = (spare / frame.max(1)).clamp(1, processors());

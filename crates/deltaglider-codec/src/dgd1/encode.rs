@@ -24,7 +24,7 @@ const SAMPLE: usize = 16;
 const LONG: usize = 64 << 10;
 /// Streams with less plaintext are made as fast without a guide.
 const SHORTEST_GUIDED: usize = 8 << 10;
-/// No guide takes fewer bytes.
+/// Any guide may take so many bytes.
 const LEAST_GUIDED: usize = 16;
 /// No tokens take fewer bytes.
 const LEAST_TOKENS: usize = 32;
@@ -197,7 +197,10 @@ impl<'a> Chooser<'a> {
         let most = LEAST_GUIDED + bytes.len() / cheap_share(self.effort)?;
         let number = self.known.alike(stream)?;
         let other = &self.reference.map.streams[number];
-        if stream.plain.len() < SHORTEST_GUIDED {
+        // Where no encoder is known of an archive with many streams, none is looked for in each of them.
+        let is_strange = !self.sampled.is_empty() && self.usual.is_empty();
+        if stream.plain.len() < SHORTEST_GUIDED || other.plain > deflate::guide_reach(stream.plain.len()) || is_strange
+        {
             return None;
         }
         // Its plaintext, what is found alike in both, and the stream that is made.
@@ -217,7 +220,12 @@ impl<'a> Chooser<'a> {
         if most < LEAST_TOKENS {
             return None;
         }
-        let alike = tokens_of(self.reference, self.known.alike(stream)?)?;
+        let number = self.known.alike(stream)?;
+        // What is read for a stream is in proportion to it.
+        if self.reference.map.streams[number].packed.len() > deflate::guide_reach(bytes.len()) {
+            return None;
+        }
+        let alike = tokens_of(self.reference, number)?;
         if alike.len() > self.budget.prefix {
             return None;
         }

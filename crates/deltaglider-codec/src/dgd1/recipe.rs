@@ -60,7 +60,7 @@ fn write_parts(parts: &[Part], copied: &mut usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads parts; `None` where they are no such bytes. Memory is at most forty times the bytes read.
+/// Reads parts; `None` where they are no such bytes. Each byte read may give a part.
 pub(super) fn read(bytes: &mut &[u8]) -> Option<Vec<Part>> {
     read_parts(bytes, &mut 0, MAX_DEPTH)
 }
@@ -68,7 +68,7 @@ pub(super) fn read(bytes: &mut &[u8]) -> Option<Vec<Part>> {
 fn read_parts(bytes: &mut &[u8], copied: &mut usize, depth: u8) -> Option<Vec<Part>> {
     // Each takes a byte at least.
     let count = varint::read(bytes).filter(|count| *count <= bytes.len())?;
-    let mut parts = Vec::with_capacity(count);
+    let mut parts = Vec::with_capacity(count.min(1 << 12));
     for _ in 0..count {
         let head = varint::read(bytes)?;
         let length = head >> 2;

@@ -43,22 +43,31 @@ trait Judge {
     fn searched(&mut self, found: Token, hint: Option<Token>) -> Option<Token>;
 }
 
-/// The side of a stream that the encoder named by `name` gives, but for exceptions, of at most `most` bytes; proven.
+/// How far another version leads a plaintext of so many bytes: to read it takes time in proportion then.
+pub(crate) fn reach(plain: usize) -> usize {
+    plain.saturating_mul(4).saturating_add(64 << 10)
+}
+
+/// The side of a stream that one of the encoders with these names gives, but for exceptions, of at most `most` bytes; proven.
 pub(in super::super) fn side(
-    name: &[u8],
+    names: &[Vec<u8>],
     stream: &[u8],
     plain: &[u8],
     other: Version<'_>,
     most: usize,
 ) -> Option<Vec<u8>> {
-    let parameters = parameters(name)?;
-    let stretches = align(other.plain, plain);
-    let mut side = name.to_vec();
-    varint::put(&mut side, other.number as u64);
-    guide::write(&stretches, &mut side);
-    let mut maker = Maker { truth: Walk::new(stream), side, most, passed: 0, next: None };
-    let made = replay(plain, parameters, stretches, other.stream, &mut maker, stream.len(), Some(stream))?;
-    (made == stream).then_some(maker.side)
+    let mut named = names.iter().filter_map(|name| Some((name, parameters(name)?))).peekable();
+    named.peek()?;
+    let stretches = align(&other.plain[..other.plain.len().min(reach(plain.len()))], plain);
+    named.find_map(|(name, parameters)| {
+        let mut side = name.clone();
+        varint::put(&mut side, other.number as u64);
+        guide::write(&stretches, &mut side);
+        let mut maker = Maker { truth: Walk::new(stream), side, most, passed: 0, next: None };
+        (maker.side.len() <= most).then_some(())?;
+        let made = replay(plain, parameters, stretches.clone(), other.stream, &mut maker, stream.len(), Some(stream))?;
+        (made == stream && maker.side.len() <= most).then_some(maker.side)
+    })
 }
 
 /// The stream of `length` bytes that plaintext and side give, with the streams of the reference by their numbers.
@@ -72,6 +81,7 @@ pub(in super::super) fn rebuild<'a>(
     let parameters = parameters(name)?;
     let other = streams(usize::try_from(varint::take(&mut rest)?).ok()?)?;
     let stretches = guide::read(&mut rest)?;
+    stretches.iter().all(|stretch| stretch.from <= reach(plain.len())).then_some(())?;
     let mut reader = Reader { rest, until: 0, told: None, is_over: false };
     reader.next()?;
     let made = replay(plain, parameters, stretches, other, &mut reader, length, None)?;
@@ -290,7 +300,7 @@ mod tests {
     /// The side, after it was proven to give the stream.
     fn proven(encoder: Encoder, stream: &[u8], plain: &[u8], version: (&[u8], &[u8]), most: usize) -> Option<Vec<u8>> {
         let other = Version { number: 3, stream: version.0, plain: version.1 };
-        let side = side(&encoder.side(), stream, plain, other, most)?;
+        let side = side(&[encoder.side()], stream, plain, other, most)?;
         let streams = |number| (number == 3).then_some(version.0);
         assert!(rebuild(plain, &side, stream.len(), &streams).as_deref() == Some(stream), "{encoder:?}");
         assert_eq!(rebuild(plain, &side, stream.len(), &|_| None), None, "without the other version");
@@ -360,6 +370,29 @@ mod tests {
     }
 
     #[test]
+    fn stretches_count_towards_the_limit() {
+        let one = sample(200_000);
+        let pieces: Vec<&[u8]> = one.chunks(1_000).flat_map(|piece| [piece, b"!"]).collect();
+        let (other, encoder) = (pieces.concat(), encoders()[5]);
+        let (of_one, of_other) = (deflate(encoder, &one), deflate(encoder, &other));
+        let side = proven(encoder, &of_one, &one, (&of_other, &other), 5_000).expect("a side");
+        assert!(side.len() > 400, "{}", side.len());
+        assert_eq!(proven(encoder, &of_one, &one, (&of_other, &other), 300), None);
+    }
+
+    #[test]
+    fn nothing_leads_farther_than_its_plaintext_allows() {
+        let (plain, encoder) = (sample(100), encoders()[5]);
+        let stream = deflate(encoder, &plain);
+        for (from, is_given) in [(reach(100), true), (reach(100) + 1, false)] {
+            let mut side = [&encoder.side()[..], &[0]].concat();
+            guide::write(&[Stretch { at: 0, from }], &mut side);
+            let made = rebuild(&plain, &side, stream.len(), &|_| Some(&stream));
+            assert_eq!(made.is_some(), is_given, "{from}");
+        }
+    }
+
+    #[test]
     fn encoders_that_do_not_weigh_are_not_guided() {
         let plain = sample(20_000);
         let fast = Parameters { family: Family::Zlib, level: 3, memory: 8, strategy: Strategy::Default };
@@ -384,7 +417,7 @@ mod tests {
             let encoder = encoders()[5];
             let (of_plain, of_other) = (deflate(encoder, &plain), deflate(encoder, &other));
             let version = Version { number: 0, stream: &of_other, plain: &other };
-            let mut side = side(&encoder.side(), &of_plain, &plain, version, 1000).expect("a side");
+            let mut side = side(&[encoder.side()], &of_plain, &plain, version, 1000).expect("a side");
             side.extend_from_slice(&[3, 3, 1, 0, 9]);
             for (at, byte) in changes {
                 let at = at.index(side.len());

@@ -11,7 +11,7 @@ use crate::fingerprints::{SAMPLED, sample};
 /// So often what lies between two places is looked at by itself.
 const DEPTH: u8 = 6;
 
-/// The stretches of `plain` that `other` has, in the same order. Takes memory for both divided by four.
+/// The stretches of `plain` that `other` has, in the same order. Takes memory for half of both.
 pub(super) fn align(other: &[u8], plain: &[u8]) -> Vec<Stretch> {
     let mut places = Vec::new();
     lead(&prints(other), &prints(plain), DEPTH, &mut places);

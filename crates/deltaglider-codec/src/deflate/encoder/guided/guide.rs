@@ -91,7 +91,7 @@ impl<'a> Guide<'a> {
                 let distance = at.checked_sub(source).filter(|distance| (1..=LARGEST_DISTANCE).contains(distance))?;
                 let ahead = &plain[at..plain.len().min(at + LONGEST_MATCH)];
                 // Another one would be longer, or this one is not there any more.
-                let is_whole = length >= SHORTEST_MATCH && common(ahead, &plain[source..]) == length;
+                let is_whole = common(ahead, &plain[source..]) == length;
                 (is_whole && !(length == SHORTEST_MATCH && distance > TOO_FAR)).then(|| Token::copy(length, distance))
             }
         }
