@@ -13,3 +13,4 @@ mod promises;
 mod s3;
 mod transfers;
 mod troubleshooting;
+mod vcdiff;
