@@ -64,7 +64,7 @@ struct Tally {
     /// Bytes of deltas.
     ours: u64,
     theirs: u64,
-    /// Deltas of xdelta3 that it does not read itself.
+    /// Deltas of xdelta3 that neither reads.
     unreadable: u64,
     failures: Vec<String>,
 }
@@ -88,7 +88,7 @@ pub(crate) fn run(root: &Path, arguments: Arguments) -> Result<bool> {
     let Tally { bytes, packed, ours, theirs, unreadable, failures } = tally;
     println!(
         "xdelta: {} pairs of seed {}, {packed} of them packed, {bytes} bytes of target: deltas of {ours} bytes by vcdiff, of {theirs} \
-         by {version}; {unreadable} that xdelta3 wrote and does not read itself; {} failed",
+         by {version}; {unreadable} by xdelta3 that neither reads; {} failed",
         arguments.pairs,
         arguments.seed,
         failures.len()
@@ -129,7 +129,10 @@ impl Pair {
         let read = self.xdelta3("-d", &[], ["theirs", "given"])? && fs::read(self.file("given"))? == target;
         match self.decode("theirs", target.len()) {
             Ok(()) if fs::read(self.file("given"))? == target => {}
-            _ if !read => tally.unreadable += 1,
+            _ if !read => {
+                println!("xdelta: pair {number}, {}: read by neither", options.join(" "));
+                tally.unreadable += 1;
+            }
             Ok(()) => fail("vcdiff reads xdelta3", "other bytes".to_owned()),
             Err(error) => fail("vcdiff reads xdelta3", format!("{error:#}")),
         }

@@ -5,7 +5,7 @@ use super::plan::Plan;
 /// Bytes by which a position is found.
 const HASHED: usize = 8;
 /// Positions of one hash that are looked at, and where a table is so large that each look costs time.
-const DEPTH: usize = 16;
+const DEPTH: usize = 8;
 const LARGE: (usize, usize) = (48 << 20, 6);
 /// Bytes by which a position in the window is found.
 const HASHED_RECENT: usize = 5;
