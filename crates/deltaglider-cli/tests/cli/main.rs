@@ -5,6 +5,7 @@
 mod bench;
 mod cache;
 mod canary;
+mod earlier;
 mod file_store;
 mod keys;
 mod leftovers;

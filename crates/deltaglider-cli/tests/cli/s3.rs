@@ -1,6 +1,6 @@
 //! The binary against a server of S3 in the process.
 
-use deltaglider_testkit::S3Server;
+use deltaglider_testkit::{GoldenBucket, S3Server};
 use tokio::runtime::Runtime;
 
 use crate::bench::{Bench, archive};
@@ -9,7 +9,7 @@ use crate::bench::{Bench, archive};
 pub struct Cloud {
     pub bench: Bench,
     pub server: S3Server,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Cloud {
@@ -22,13 +22,21 @@ impl Cloud {
             .with("AWS_SECRET_ACCESS_KEY", server.secret_key())
             .with("AWS_DEFAULT_REGION", "us-east-1")
             .with("AWS_MAX_ATTEMPTS", "2");
-        Self { bench, server, _runtime: runtime }
+        Self { bench, server, runtime }
     }
 
     pub fn with_bucket() -> Self {
         let cloud = Self::new();
         assert_eq!(cloud.bench.run(&["mb", "s3://shop"]).out, "make_bucket: shop\n");
         cloud
+    }
+
+    /// A world with the bucket `shop` as the earlier tool wrote it.
+    pub fn with_golden_bucket() -> (Self, GoldenBucket) {
+        let cloud = Self::with_bucket();
+        let golden = GoldenBucket::open().unwrap();
+        cloud.runtime.block_on(golden.load(cloud.server.store(), "shop")).unwrap();
+        (cloud, golden)
     }
 
     /// The same with a variable set.
