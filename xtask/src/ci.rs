@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::programs::{cargo, in_ci, shown};
 use crate::workspace::Workspace;
-use crate::{decoders, deny, servers, tidy, xdelta};
+use crate::{decoders, deny, earlier, servers, tidy, xdelta};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ struct Tally {
 type Step = fn(&Path, &mut Tally) -> Result<Outcome>;
 
 /// The steps, cheapest first.
-const STEPS: [(&str, Step); 10] = [
+const STEPS: [(&str, Step); 11] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
@@ -58,6 +58,7 @@ const STEPS: [(&str, Step); 10] = [
     ("alone", alone),
     ("decoders", |root, _| decoders::run(root)),
     ("xdelta", |root, _| xdelta::check(root)),
+    ("earlier", |root, _| earlier::run(root)),
     ("servers", |root, tally| {
         servers::run_with(root, &servers::Arguments::default(), |command| run_tests(command, tally))
     }),

@@ -9,6 +9,7 @@
 //! | `bench` | measures the codecs beside their peers, on release families |
 //! | `encoders` | makes the vectors by real encoders again |
 //! | `xdelta` | tries the codec `vcdiff` against `xdelta3`, both ways, on random pairs |
+//! | `earlier` | plays the earlier Python tool and this one on one bucket, in both directions |
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
@@ -19,6 +20,7 @@ mod ci;
 mod decoders;
 mod demo;
 mod deny;
+mod earlier;
 mod encoders;
 mod folder;
 mod fuzz;
@@ -49,6 +51,7 @@ usage: cargo xtask <task>
   bench [--rounds N] [FAMILY...]        measure the codecs beside their peers; `bench --list` names the families
   encoders                              make the vectors by real encoders again
   xdelta [--pairs N] [--seed N]         try the codec vcdiff against xdelta3, both ways, on random pairs
+  earlier                               play the earlier Python tool and this one on one bucket, in both directions
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
@@ -84,6 +87,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "bench" => bench::run(&root, &bench::Arguments::parse(rest)?),
         "encoders" => encoders::run(&root),
         "xdelta" => xdelta::run(&root, xdelta::Arguments::parse(rest)?),
+        "earlier" => earlier::run(&root).map(Outcome::lands),
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {

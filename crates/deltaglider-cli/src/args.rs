@@ -1,5 +1,6 @@
 //! The command line: verbs, and the options that all of them share.
 
+pub(crate) mod bucket_config;
 pub(crate) mod cache;
 pub(crate) mod cp;
 pub(crate) mod filters;
@@ -60,6 +61,12 @@ pub(crate) enum Verb {
     Mb(mb::MbArgs),
     /// Removes an empty bucket, or with --force one that holds objects.
     Rb(rb::RbArgs),
+    /// Shows what a bucket asks of all who write to it.
+    GetBucketConfig(bucket_config::BucketConfigArgs),
+    /// Tells a bucket what to ask of all who write to it: --codec.
+    PutBucketConfig(bucket_config::BucketConfigArgs),
+    /// Takes a bucket's configuration away: each client goes by its own again.
+    DeleteBucketConfig(bucket_config::BucketConfigArgs),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
     /// Looks at the cache of references, and removes them.

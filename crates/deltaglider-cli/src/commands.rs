@@ -1,5 +1,6 @@
 //! One command a file.
 
+mod bucket_config;
 mod cache;
 mod cp;
 mod key;
@@ -23,6 +24,9 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,
         Verb::Rb(args) => rb::run(&args, context).await,
+        Verb::GetBucketConfig(args) => bucket_config::get(&args, context).await,
+        Verb::PutBucketConfig(args) => bucket_config::put(&args, context).await,
+        Verb::DeleteBucketConfig(args) => bucket_config::delete(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
@@ -37,6 +41,9 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Rm(_) => "rm",
         Verb::Mb(_) => "mb",
         Verb::Rb(_) => "rb",
+        Verb::GetBucketConfig(_) => "get-bucket-config",
+        Verb::PutBucketConfig(_) => "put-bucket-config",
+        Verb::DeleteBucketConfig(_) => "delete-bucket-config",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",

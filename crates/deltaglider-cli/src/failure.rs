@@ -168,6 +168,8 @@ impl From<EngineError> for Failure {
                     _ => failure,
                 }
             }
+            EngineError::BucketConfig { .. } => Self::new(Class::Configuration, "BucketConfig", error.to_string())
+                .with_fix("update this program, or write the configuration anew: deltaglider put-bucket-config"),
             EngineError::SourceChanged => {
                 Self { retryable: true, ..Self::new(Class::Local, "SourceChanged", error.to_string()) }
             }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deltaglider::core::cache::Freed;
-use deltaglider::core::engine::LogicalObject;
+use deltaglider::core::engine::{BucketConfig, LogicalObject};
 use deltaglider::core::store::{BucketSummary, ListedObject};
 use indicatif::MultiProgress;
 
@@ -175,6 +175,15 @@ impl Output {
         }
         let label = format!("{doing} failed: {url} ");
         self.message(Loudness::Errors, &human::fatal(&label, failure, self.palette, self.loudness))
+    }
+
+    /// What a bucket asks of its clients.
+    pub(crate) fn bucket_config(&self, url: &str, config: &BucketConfig) -> io::Result<()> {
+        let codec = config.codec.as_deref();
+        self.result(&match self.json {
+            true => json::bucket_config(url, codec),
+            false => format!("codec: {}", codec.unwrap_or("each client's own")),
+        })
     }
 
     /// Lines of a listing; `prefix` is what keys are shown without.

@@ -42,6 +42,11 @@ impl Session {
         self.config().map_or(1, |config| config.jobs.get())
     }
 
+    /// The codec that a flag names.
+    pub(crate) fn asked_codec(&self) -> Option<Codec> {
+        self.args.codec.map(codec)
+    }
+
     /// The client. Making it makes no request.
     pub(crate) async fn client(&self) -> Result<&Client, Failure> {
         let make = || async { Client::from_config(self.config()?).await.map_err(Failure::from) };
@@ -129,12 +134,8 @@ fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
     if let Some(timeout) = args.read_timeout {
         s3.read_timeout = (timeout > Duration::ZERO).then_some(timeout);
     }
-    if let Some(codec) = args.codec {
-        config.codec = match codec {
-            CodecName::Dgd1 => Codec::Dgd1,
-            CodecName::Zstd => Codec::Zstd,
-            CodecName::Vcdiff => Codec::Vcdiff,
-        };
+    if let Some(name) = args.codec {
+        config.codec = codec(name);
     }
     if let Some(effort) = args.effort {
         config.effort = match effort {
@@ -153,6 +154,14 @@ fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
         config.jobs = jobs;
     }
     config
+}
+
+fn codec(name: CodecName) -> Codec {
+    match name {
+        CodecName::Dgd1 => Codec::Dgd1,
+        CodecName::Zstd => Codec::Zstd,
+        CodecName::Vcdiff => Codec::Vcdiff,
+    }
 }
 
 /// Without a bucket's name no request can be made.

@@ -100,6 +100,12 @@ impl fmt::Debug for DeltaSpace {
     }
 }
 
+/// Where a bucket says what it asks of its clients.
+#[must_use]
+pub fn configuration(bucket: &str) -> Location {
+    Location::new(bucket, ".deltaglider/config.json")
+}
+
 /// Where the whole form of an object is stored.
 #[must_use]
 pub fn whole_form(object: &Location) -> Location {

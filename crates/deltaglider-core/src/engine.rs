@@ -1,6 +1,7 @@
 //! The delta engine: one operation a file, over the ports.
 
 mod bodies;
+mod bucket_config;
 mod coding;
 mod conditions;
 mod copy;
@@ -23,6 +24,7 @@ use lru::LruCache;
 use tokio::sync::Semaphore;
 
 pub use bodies::ContentStream;
+pub use bucket_config::{BucketConfig, CONFIG_LIFETIME};
 pub use copy::CopyRequest;
 pub use delete::{DeleteReport, DeleteRequest};
 pub use get::{DownloadReport, GetReport, GetRequest};
@@ -39,6 +41,7 @@ use crate::scratch::ScratchSpace;
 use crate::store::{Attributes, ETag, ObjectHead, ObjectStore};
 use crate::{Location, Sha256};
 
+use bucket_config::BucketConfigs;
 use conditions::Conditions;
 
 /// Stored heads that listings and recursive deletes remember, by key and entity tag.
@@ -70,6 +73,7 @@ struct Inner {
     /// Heads that listings have seen, by key and entity tag.
     heads: Mutex<LruCache<(Location, ETag), Arc<RememberedHead>>>,
     conditions: Conditions,
+    bucket_configs: BucketConfigs,
 }
 
 /// The head of a stored object as a listing remembers it.
@@ -140,6 +144,7 @@ impl Engine {
                 codec_runs: Arc::new(Semaphore::new(limits.codecs.max(1))),
                 heads: Mutex::new(LruCache::new(NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN))),
                 conditions: Conditions::default(),
+                bucket_configs: BucketConfigs::default(),
             }),
         }
     }
@@ -160,11 +165,6 @@ impl Engine {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.inner.policy
-    }
-
-    /// The codecs that write, in the order in which they are tried.
-    fn writers(&self) -> &[Arc<dyn DeltaCodec>] {
-        &self.inner.codecs[..self.inner.writers]
     }
 
     fn reader_codec(&self, name: &str) -> Option<&Arc<dyn DeltaCodec>> {

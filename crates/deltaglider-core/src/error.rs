@@ -59,6 +59,14 @@ pub enum Error {
         /// The codec's name.
         codec: String,
     },
+    /// What a bucket asks of its clients cannot be understood or followed; nothing was written.
+    #[error("{at} cannot be followed: {reason}")]
+    BucketConfig {
+        /// The bucket's configuration.
+        at: Location,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// More memory would be needed than may be used.
     #[error("{at} needs {needed} bytes of memory and {limit} may be used; allow more with --memory or DG_MEMORY")]
     Memory {

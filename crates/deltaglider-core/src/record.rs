@@ -183,7 +183,12 @@ pub fn delta_metadata(
         fields.retain(|(name, _)| *name != "dg-ref-key");
     }
     fields.extend(common_fields(digest, now));
-    fields.extend(name_fields("dg-original-name", object.name()));
+    let name = name_fields("dg-original-name", object.name());
+    if let ([(_, name)], CodecId::VCDIFF) = (name.as_slice(), delta.codec) {
+        // The earlier tool warns of each delta without it.
+        fields.push(("dg-delta-cmd", format!("xdelta3 -e -9 -s reference.bin {name} {name}.delta")));
+    }
+    fields.extend(name);
     fit(fields, user)
 }
 
@@ -231,16 +236,18 @@ fn name_fields(field: &'static str, name: &str) -> Vec<(&'static str, String)> {
     vec![(field, utf8_percent_encode(name, NAME_ESCAPES).to_string()), ("dg-name-enc", "pct".to_owned())]
 }
 
-/// Joins our fields and the user's; leaves out what readers can do without where all of it would be too much for a store.
+/// Joins our fields and the user's; leaves out what readers can do without where all of it would be too much for a store. The earlier
+/// tool reads no object that lacks one of the last seven, so they are the last to go.
 fn fit(fields: Vec<(&'static str, String)>, user: &Metadata) -> Metadata {
-    const DISPENSABLE: [&str; 8] = [
-        "dg-original-name",
+    const DISPENSABLE: [&str; 9] = [
+        "dg-delta-cmd",
         "dg-source-name",
+        "dg-original-name",
         "dg-name-enc",
-        "dg-ref-key",
         "dg-created-at",
-        "dg-tool",
         "dg-delta-size",
+        "dg-ref-key",
+        "dg-tool",
         "dg-compression",
     ];
     let mut metadata: Metadata = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -307,10 +314,12 @@ fn format_time(time: SystemTime) -> String {
     Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.6}"))
 }
 
-/// With or without a zone; without one it is UTC.
+/// With or without a zone, or with an offset and a `Z` behind it, as the earlier tool writes where its clock has a zone; without one
+/// it is UTC.
 fn parse_time(text: &str) -> Option<SystemTime> {
     let text = text.trim();
-    let time = text.parse::<Timestamp>().or_else(|_| format!("{text}Z").parse()).ok()?;
+    let parsed = text.parse::<Timestamp>().or_else(|_| format!("{text}Z").parse());
+    let time = parsed.or_else(|error| text.strip_suffix('Z').map_or(Err(error), str::parse)).ok()?;
     Some(time.into())
 }
 
@@ -448,11 +457,34 @@ mod tests {
     }
 
     #[test]
+    fn what_the_earlier_tool_cannot_do_without_stays_while_there_is_room() {
+        let object = Location::new("b", "r/a.zip");
+        let reference = crate::DeltaSpace::of(&object).reference();
+        let facts =
+            DeltaFacts { codec: CodecId::VCDIFF, reference: &reference, reference_sha256: Sha256([7; 32]), size: 9 };
+        let digest = ContentDigest::of(b"abc");
+        let with = |bytes| {
+            delta_metadata(&object, &digest, &facts, UNIX_EPOCH, &metadata(&[("k", "v".repeat(bytes).as_str())]))
+        };
+        assert_eq!(with(0)["dg-delta-cmd"], "xdelta3 -e -9 -s reference.bin a.zip a.zip.delta");
+        let spare = MAX_METADATA_BYTES - metadata_size(&with(0));
+        let tight = with(spare + 1);
+        assert!(!tight.contains_key("dg-delta-cmd"));
+        for field in ["tool", "original-name", "file-sha256", "file-size", "created-at", "ref-key", "ref-sha256"] {
+            assert!(tight.contains_key(&format!("dg-{field}")), "{field}");
+        }
+    }
+
+    #[test]
     fn times_are_read_with_and_without_a_zone() {
         let second = UNIX_EPOCH + Duration::from_secs(1_763_846_270);
-        for text in
-            ["2025-11-22T21:17:50Z", "2025-11-22T21:17:50.000000", "2025-11-22T22:17:50+01:00", "2025-11-22T21:17:50"]
-        {
+        for text in [
+            "2025-11-22T21:17:50Z",
+            "2025-11-22T21:17:50.000000",
+            "2025-11-22T22:17:50+01:00",
+            "2025-11-22T21:17:50",
+            "2025-11-22T21:17:50+00:00Z",
+        ] {
             assert_eq!(parse_time(text), Some(second), "{text}");
         }
         assert_eq!(parse_time("yesterday"), None);

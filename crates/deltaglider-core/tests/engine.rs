@@ -125,12 +125,18 @@ async fn five_versions_for_the_price_of_one() {
 async fn request_budgets_hold() {
     let bench = Bench::new();
     bench.put("r/1.zip", &version(1)).await;
+    assert_eq!(bench.store.counts(), counts(1, 2, 2), "the first of a bucket: its configuration, too");
+    bench.store.reset();
+    bench.put("s/1.zip", &version(1)).await;
     assert_eq!(bench.store.counts(), counts(0, 2, 2), "the first of a space");
     bench.store.reset();
     bench.put("r/2.zip", &version(2)).await;
     assert_eq!(bench.store.counts(), counts(0, 2, 1), "the reference cached");
     bench.store.reset();
-    bench.other().put("r/3.zip", &version(3)).await;
+    let other = bench.other();
+    other.put("t/1.zip", &unrelated(7)).await;
+    bench.store.reset();
+    other.put("r/3.zip", &version(3)).await;
     assert_eq!(bench.store.counts(), counts(1, 2, 1), "the reference to be fetched");
     bench.store.reset();
     bench.put("r/notes.txt", b"text").await;
@@ -164,7 +170,7 @@ async fn request_budgets_hold() {
     assert!(bench.engine.delete(&at("r/3.zip")).await.expect("deleted").reference_removed);
     let last = Counts { head: 2, delete: 4, list: 2, copy: 1, ..Counts::default() };
     assert_eq!(bench.store.counts(), last, "the last of a space");
-    assert_eq!(bench.stored().await, ["r/notes.txt", "r/small.zip"]);
+    assert_eq!(bench.stored().await[..2], ["r/notes.txt", "r/small.zip"]);
 }
 
 #[tokio::test]

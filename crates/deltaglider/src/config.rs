@@ -74,6 +74,18 @@ pub enum Codec {
     Vcdiff,
 }
 
+impl Codec {
+    /// Its name, as it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dgd1 => "dgd1",
+            Self::Zstd => "zstd",
+            Self::Vcdiff => "vcdiff",
+        }
+    }
+}
+
 /// How S3, or a server like it, is reached. What is not set comes from the chain of `aws-config`, with the first request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

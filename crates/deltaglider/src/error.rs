@@ -198,7 +198,7 @@ fn engine_kind(error: &EngineError) -> ErrorKind {
         }
         EngineError::Contended { .. } => ErrorKind::Conflict,
         EngineError::Cache(CacheError::Io(_) | CacheError::NoSpace) => ErrorKind::Local,
-        EngineError::Cache(_) => ErrorKind::Config,
+        EngineError::Cache(_) | EngineError::BucketConfig { .. } => ErrorKind::Config,
         EngineError::Invalid(_) => ErrorKind::Usage,
         // An unknown codec among them: nothing is wrong with what is stored.
         _ => ErrorKind::Service,

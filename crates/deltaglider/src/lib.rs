@@ -96,6 +96,7 @@
 pub mod batch;
 pub mod body;
 pub mod bucket;
+pub mod bucket_config;
 pub mod builder;
 mod cache;
 pub mod client;

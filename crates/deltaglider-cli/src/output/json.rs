@@ -35,6 +35,11 @@ enum Record<'a> {
         error: Refusal<'a>,
     },
     Bucket(Bucket<'a>),
+    #[serde(rename = "bucket-config")]
+    BucketConfig {
+        name: &'a str,
+        codec: Option<&'a str>,
+    },
     Prefix {
         prefix: &'a str,
     },
@@ -206,6 +211,10 @@ pub(super) fn bucket_done(done: &str, name: &str) -> String {
 pub(super) fn bucket_failed(doing: &str, url: &str, failure: &Failure) -> String {
     let error = Some(refusal(failure));
     write(Record::Bucket(Bucket { name: url, created: None, op: Some(doing), status: Some("failed"), error }))
+}
+
+pub(super) fn bucket_config(name: &str, codec: Option<&str>) -> String {
+    write(Record::BucketConfig { name, codec })
 }
 
 pub(super) fn listed(line: &Listed<'_>) -> String {

@@ -281,3 +281,29 @@ fn flags_decide_what_becomes_a_delta() {
     assert_eq!(bench.run(&["cp", "STORE/p/b.zip", "back.zip"]).code, 0);
     assert_eq!(bench.read("back.zip"), archive(2));
 }
+
+#[test]
+fn a_bucket_says_which_codec_all_write_by() {
+    let bench = Bench::with_store();
+    let shown = || bench.run(&["get-bucket-config", "STORE"]);
+    assert_eq!((shown().code, shown().out.as_str()), (0, "codec: each client's own\n"));
+    let asked = bench.run(&["put-bucket-config", "STORE", "--codec", "vcdiff"]);
+    assert_eq!((asked.code, asked.out.as_str(), asked.err.as_str()), (0, "", ""));
+    assert_eq!(shown().out, "codec: vcdiff\n");
+    let told: serde_json::Value =
+        serde_json::from_str(&bench.run(&["get-bucket-config", "STORE", "--json"]).out).unwrap();
+    assert_eq!((&told["type"], &told["codec"]), (&"bucket-config".into(), &"vcdiff".into()));
+    bench.write("a.zip", &archive(1));
+    bench.write("b.zip", &archive(2));
+    bench.run(&["cp", "a.zip", "STORE/"]);
+    let stored = bench.run(&["cp", "b.zip", "STORE/", "--json", "--codec", "dgd1"]);
+    assert!(stored.out.contains("\"codec\":\"vcdiff\""), "{}", stored.out);
+    assert_eq!(bench.run(&["ls", "STORE", "--recursive"]).lines().len(), 2);
+    assert_eq!(bench.run(&["delete-bucket-config", "STORE"]).code, 0);
+    assert_eq!(shown().out, "codec: each client's own\n");
+    for wrong in [&["put-bucket-config", "STORE"][..], &["put-bucket-config", "STORE", "--codec", "rar"]] {
+        assert_eq!(bench.run(wrong).code, 252);
+    }
+    bench.run(&["put-bucket-config", "STORE", "--codec", "vcdiff"]);
+    assert_eq!(bench.run(&["rb", "STORE", "--force"]).code, 0);
+}

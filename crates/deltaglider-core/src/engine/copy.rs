@@ -126,7 +126,7 @@ impl Engine {
         }
         let Some(codec_id) = self.reader_codec(codec).map(|codec| codec.id()) else { return Ok(None) };
         let ReferenceState::Present(reference) = self.reference_state(&space).await? else { return Ok(None) };
-        if reference.sha256 != *needed {
+        if reference.sha256 != *needed || !self.takes_deltas_by(to.bucket(), codec).await? {
             return Ok(None);
         }
         // Conditions on copies are the ones that stores honour least, so a foreign object is looked for, not guarded against.
@@ -141,9 +141,11 @@ impl Engine {
             placement: request.put.placement.clone(),
             ..CopyOptions::default()
         };
+        let hiding = self.seen_whole(to, codec_id).await?;
         let receipt = self.inner.store.copy(from, &at, options).await?;
         match self.reference_state(&space).await? {
             ReferenceState::Present(now) if now.sha256 == *needed => {
+                self.remove_whole(&space, to, hiding).await?;
                 let stored = StoredForm::Delta { at, size: *size, codec: codec.clone(), reference: Some(*needed) };
                 Ok(Some(report(to, head, &digest, stored, *size, receipt.version_id)))
             }

@@ -48,10 +48,10 @@ enum Loading {
 
 impl Engine {
     /// Whether an object of this size may become a reference, and be used as one later.
-    pub(super) fn may_be_reference(&self, size: u64) -> bool {
+    pub(super) fn may_be_reference(&self, size: u64, writers: &[Arc<dyn DeltaCodec>]) -> bool {
         let limit = self.inner.limits.memory;
         let needs = |codec: &Arc<dyn DeltaCodec>| codec.memory(ReferenceSize::Stored(size), size, limit);
-        plan::may_be_reference(size, self.writers().iter().map(needs))
+        plan::may_be_reference(size, writers.iter().map(needs))
     }
 
     /// Makes a delta by the first codec that can within the memory that is allowed. The content is kept as the reference where it
@@ -64,7 +64,7 @@ impl Engine {
     ) -> Result<Making, Error> {
         let limit = self.inner.limits.memory;
         let mut needed = u64::MAX;
-        for codec in self.writers() {
+        for codec in &put.writers {
             let size = ReferenceSize::Stored(reference.size);
             let mut wanted = codec.memory(size, put.prepared.digest.size, limit).filter(|bytes| *bytes <= limit);
             while let Some(bytes) = wanted {

@@ -9,7 +9,7 @@ use super::plan::{self, Form, PutFacts, WhyWhole};
 use super::reference::{ReferenceState, StoredReference};
 use super::source::{Opened, Prepared, Source};
 use super::{Engine, MAX_ROUNDS, ReferenceUse, StoredForm};
-use crate::codec::DeltaParts;
+use crate::codec::{CodecId, DeltaCodec, DeltaParts};
 use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::location::MAX_KEY_BYTES;
@@ -98,6 +98,8 @@ pub(super) struct Put<'a> {
     space: DeltaSpace,
     pub(super) request: &'a PutRequest,
     pub(super) prepared: Prepared,
+    /// The codecs that write, in the order in which they are tried; empty where no delta is made.
+    pub(super) writers: Vec<Arc<dyn DeltaCodec>>,
     sent: u64,
 }
 
@@ -107,7 +109,9 @@ impl Engine {
     /// When this returns, the object is readable by everybody, whatever other clients did meanwhile.
     /// Requests: 4 for the first of a delta space (HEAD, PUT, PUT, HEAD), 3 with the reference in the cache (HEAD, PUT, HEAD), one
     /// more to fetch it; 1 for a name that can be no delta, 2 or 3 for one that could and is stored whole; 2 more where a delta
-    /// of that name stands already. At a store that is not known, 3 more for the first reference in a bucket.
+    /// of that name stands already. At a store that is not known, 3 more for the first reference in a bucket. One more, at the same
+    /// time as the first, to read what the bucket asks of its clients, once for each bucket and [`CONFIG_LIFETIME`](super::CONFIG_LIFETIME); with the codec
+    /// `vcdiff` one more to look for a whole form, and another one to remove it.
     ///
     /// # Errors
     /// [`Error::Source`] and [`Error::SourceChanged`] where the source cannot be read or is written to meanwhile; [`Error::Store`];
@@ -143,13 +147,16 @@ impl Engine {
         }
         let space = DeltaSpace::of(at);
         let hash = opened.hash(Arc::clone(&request.progress));
-        let (prepared, mut state, ()) = futures::try_join!(hash, self.reference_state(&space), self.cache_ready())?;
-        let put = Put::new(at, request, prepared);
+        let (prepared, mut state, (), writers) =
+            futures::try_join!(hash, self.reference_state(&space), self.cache_ready(), self.writers(at.bucket()))?;
+        let put = Put { writers, ..Put::new(at, request, prepared) };
         for _ in 0..MAX_ROUNDS {
             let becomes_reference = state == ReferenceState::Absent;
             let reference = match &state {
                 ReferenceState::Foreign => return Ok(whole(WhyWhole::ForeignReference)),
-                ReferenceState::Absent if !self.may_be_reference(size) => return Ok(whole(WhyWhole::Memory)),
+                ReferenceState::Absent if !self.may_be_reference(size, &put.writers) => {
+                    return Ok(whole(WhyWhole::Memory));
+                }
                 ReferenceState::Absent => put.as_reference(&space, ETag::new("")),
                 ReferenceState::Present(reference) => reference.clone(),
             };
@@ -186,8 +193,10 @@ impl Engine {
     async fn put_delta(&self, at: &Location, opened: Opened, request: &PutRequest) -> Result<PutReport, Error> {
         let space = DeltaSpace::of(at);
         let hash = opened.hash(Arc::clone(&request.progress));
-        let (prepared, mut state, ()) = futures::try_join!(hash, self.reference_state(&space), self.cache_ready())?;
-        let mut put = Put::new(at, request, prepared);
+        let (prepared, mut state, (), writers) =
+            futures::try_join!(hash, self.reference_state(&space), self.cache_ready(), self.writers(at.bucket()))?;
+        let hiding = self.seen_whole(at, writers[0].id()).await?;
+        let mut put = Put { writers, ..Put::new(at, request, prepared) };
         let mut created = false;
         for _ in 0..MAX_ROUNDS {
             let reference = match state {
@@ -219,6 +228,7 @@ impl Engine {
             };
             match self.confirm(&mut put, &reference, &made).await? {
                 None => {
+                    self.remove_whole(&space, at, hiding).await?;
                     let used = if created { ReferenceUse::Created } else { made.used };
                     return Ok(put.delta_report(&reference, &made, used, receipt));
                 }
@@ -231,7 +241,7 @@ impl Engine {
     /// Makes the object itself the reference of its space.
     async fn become_reference(&self, put: &mut Put<'_>) -> Result<Becoming, Error> {
         let digest = put.prepared.digest;
-        if !self.may_be_reference(digest.size) {
+        if !self.may_be_reference(digest.size, &put.writers) {
             return Ok(Becoming::TooLarge);
         }
         let body = put.prepared.body();
@@ -332,6 +342,29 @@ impl Engine {
         Ok(head.filter(|head| is_own_delta(&head.attributes.metadata)).map(|head| head.e_tag))
     }
 
+    /// The entity tag of the object's whole form, whoever put it there, where the delta is to be one by `vcdiff`: its other readers
+    /// take the whole form for the object. One HEAD then.
+    pub(super) async fn seen_whole(&self, at: &Location, codec: CodecId) -> Result<Option<ETag>, Error> {
+        match codec == CodecId::VCDIFF {
+            true => Ok(found(self.inner.store.head(&whole_form(at)).await)?.map(|head| head.e_tag)),
+            false => Ok(None),
+        }
+    }
+
+    /// Removes the whole form that was seen, once the delta stands. A writer of the whole form who comes at the same time may remove
+    /// the delta: with readers that ask for the whole form first, there is no order without that.
+    pub(super) async fn remove_whole(
+        &self,
+        space: &DeltaSpace,
+        at: &Location,
+        seen: Option<ETag>,
+    ) -> Result<(), Error> {
+        match seen {
+            Some(seen) => self.remove_seen(space, &whole_form(at), seen).await,
+            None => Ok(()),
+        }
+    }
+
     /// Stores the object whole, then removes the delta that was seen before, which readers would ask for first.
     async fn store_whole(&self, put: &mut Put<'_>, why: WhyWhole, delta: Option<ETag>) -> Result<PutReport, Error> {
         let at = whole_form(put.at);
@@ -378,7 +411,7 @@ enum Becoming {
 
 impl<'a> Put<'a> {
     fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
-        Self { at, space: DeltaSpace::of(at), request, prepared, sent: 0 }
+        Self { at, space: DeltaSpace::of(at), request, prepared, writers: Vec::new(), sent: 0 }
     }
 
     fn as_reference(&self, space: &DeltaSpace, e_tag: ETag) -> StoredReference {

@@ -1,6 +1,7 @@
 //! The client over local stores, stores in memory and S3 servers in the process.
 
 mod bodies;
+mod bucket_config;
 mod caching;
 mod endurance;
 mod fixture;
