@@ -14,7 +14,7 @@ mod contract {
 }
 
 /// Deltas that xdelta3 wrote, with how their reference and their target are packed; those of an empty name are empty.
-const VECTORS: [(&str, &str, &str); 16] = [
+const VECTORS: [(&str, &str, &str); 18] = [
     ("lzma", "plain", "plain"),
     ("windows", "plain", "plain"),
     ("none", "plain", "plain"),
@@ -30,6 +30,8 @@ const VECTORS: [(&str, &str, &str); 16] = [
     ("xz", "xz", "xz"),
     ("xz-threads", "xz", "xz-threads"),
     ("gzip-9", "gzip", "gzip-9"),
+    ("gzip-zlib", "gzip", "gzip-zlib"),
+    ("gzip-python", "gzip-python", "gzip-python"),
     ("gzip-same", "gzip", ""),
 ];
 

@@ -19,6 +19,9 @@ const LOOK_AHEAD: u64 = 4 << 20;
 /// Buffers, and the state of three decompressors beside their dictionaries.
 pub(super) const BASE: u64 = 1 << 20;
 
+/// So many bytes of a packed reference tell what may have packed the target.
+const HEADER: usize = 10;
+
 /// Writes the target that a delta gives, packed again where the encoder unpacked it.
 pub(super) fn decode(
     reference: &dyn RandomAccess,
@@ -57,7 +60,8 @@ pub(super) fn decode(
         std::io::copy(&mut stored.reader(), target)?;
         return Ok(());
     }
-    let packed = tool.pack(&content, size)?;
+    let beginning = stored.read_vec(0, HEADER.min(usize::try_from(stored.size()).unwrap_or(HEADER)))?;
+    let packed = tool.pack(&content, size, &beginning)?;
     Ok(target.write_all(&packed)?)
 }
 

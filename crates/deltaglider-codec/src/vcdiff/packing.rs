@@ -40,8 +40,12 @@ impl Packing {
     }
 }
 
-/// Levels of gzip, the likeliest first: what it takes by itself comes before all.
-const GZIP_LEVELS: [u8; 9] = [6, 9, 1, 2, 3, 4, 5, 7, 8];
+/// The level of gzip itself that it takes by itself.
+const GZIP_LEVEL: u8 = 6;
+/// The other levels of gzip, and those of the libraries that write its format, the likeliest first.
+const GZIP_LEVELS: [u8; 9] = [9, 6, 1, 2, 3, 4, 5, 7, 8];
+/// What wrote a gzip file says on which system: Unix, by gzip itself and by zlib there.
+const UNIX: u8 = 3;
 const GZIP_ENDS: u64 = 18;
 const BZIP2_LEVEL: u32 = 9;
 const XZ_LEVEL: u32 = 6;
@@ -71,7 +75,7 @@ impl Tool {
         let size = packed.len() as u64;
         match self {
             Self::Gzip => gives_gzip(packed, content),
-            Self::Bzip2 => self.pack(content, size).is_ok_and(|again| again == packed),
+            Self::Bzip2 => self.pack(content, size, &[]).is_ok_and(|again| again == packed),
             Self::Xz | Self::Compress => false,
         }
     }
@@ -132,11 +136,13 @@ impl Tool {
 
     /// The content as the program packs it, in `size` bytes.
     ///
-    /// Its defaults are tried first, then, for gzip, its other levels: what has another length cannot be what was put.
-    pub(super) fn pack(self, content: &[u8], size: u64) -> Result<Vec<u8>, CodecError> {
+    /// Its defaults are tried first, then, for gzip, its other levels, then those of zlib, which other programs write the format
+    /// with: what has another length cannot be what was put. The `reference`, as it is stored, was most likely packed in the same
+    /// way.
+    pub(super) fn pack(self, content: &[u8], size: u64, reference: &[u8]) -> Result<Vec<u8>, CodecError> {
         let packed = match self {
             Self::Compress => return Err(unsupported()),
-            Self::Gzip => gzip(content, size),
+            Self::Gzip => gzip(content, size, reference),
             Self::Bzip2 => packed_by(bzip2::read::BzEncoder::new(content, Compression::new(BZIP2_LEVEL)), size),
             Self::Xz => {
                 // As xz did it up to 5.4, and with several threads, as it does since 5.6.
@@ -153,7 +159,7 @@ impl Tool {
     fn not_repacked(self, content: u64) -> CodecError {
         let name = self.name();
         CodecError::NotRepacked(format!(
-            "xdelta3 unpacked it before it made the delta, and it was not packed by `{name}` at its defaults; {content} bytes of \
+            "xdelta3 unpacked it before it made the delta, and it was not packed by `{name}` or as a library would; {content} bytes of \
              content are whole, and `xdelta3 -d -R` gives them unpacked"
         ))
     }
@@ -212,22 +218,30 @@ fn gunzip(packed: &[u8], limit: u64) -> Result<Vec<u8>, deflate::NotInflated> {
     if rest.len() == packed.len() { Err(deflate::NotInflated::Invalid) } else { Ok(content) }
 }
 
-/// What `gzip -c` makes of what it reads from a pipe: no name, no time. At another level where that has another length.
-fn gzip(content: &[u8], size: u64) -> Option<Vec<u8>> {
+/// What `gzip -c` makes of what it reads from a pipe: no name, no time. By another encoder of the format where that has another
+/// length.
+fn gzip(content: &[u8], size: u64, reference: &[u8]) -> Option<Vec<u8>> {
     let length = usize::try_from(size.checked_sub(GZIP_ENDS)?).ok()?;
-    let (level, stream) = GZIP_LEVELS.into_iter().find_map(|level| {
-        let stream = deflate::rebuild(Kind::Encoder, content, &gzip_encoder(level), length, &|_| None).ok()?;
-        Some((level, stream))
+    // Libraries of some languages do not say which system it is.
+    let system = reference.get(9).copied().filter(|_| reference.starts_with(b"\x1f\x8b")).unwrap_or(UNIX);
+    let by_gzip = std::iter::once(GZIP_LEVEL).chain(GZIP_LEVELS).map(|level| (gzip_encoder(level), UNIX));
+    let by_zlib = [8, 9].into_iter().flat_map(|memory| GZIP_LEVELS.map(|level| ([1, level, memory, 0], system)));
+    let (gzip_first, zlib_first) = (by_gzip.clone().chain(by_zlib.clone()), by_zlib.chain(by_gzip));
+    // Of short contents both make the same stream, so what the reference says of its system decides.
+    let encoders: Vec<_> = if system == UNIX { gzip_first.collect() } else { zlib_first.collect() };
+    let (encoder, system, stream) = encoders.into_iter().find_map(|(encoder, system)| {
+        let stream = deflate::rebuild(Kind::Encoder, content, &encoder, length, &|_| None).ok()?;
+        Some((encoder, system, stream))
     })?;
-    let (head, tail) = gzip_ends(level, content);
+    let (head, tail) = gzip_ends(encoder[1], system, content);
     Some([&head[..], &stream, &tail].concat())
 }
 
 /// Whether a file is what gzip makes of its content by itself.
 fn gives_gzip(packed: &[u8], content: &[u8]) -> bool {
-    let (head, tail) = gzip_ends(GZIP_LEVELS[0], content);
+    let (head, tail) = gzip_ends(GZIP_LEVEL, UNIX, content);
     let stream = packed.strip_prefix(&head).and_then(|rest| rest.strip_suffix(&tail));
-    stream.is_some_and(|stream| deflate::gives(&gzip_encoder(GZIP_LEVELS[0]), stream, content))
+    stream.is_some_and(|stream| deflate::gives(&gzip_encoder(GZIP_LEVEL), stream, content))
 }
 
 /// GNU gzip's encoder has one memory level and one strategy.
@@ -236,7 +250,7 @@ fn gzip_encoder(level: u8) -> [u8; 4] {
 }
 
 /// What stands before and behind the stream.
-fn gzip_ends(level: u8, content: &[u8]) -> ([u8; 10], [u8; 8]) {
+fn gzip_ends(level: u8, system: u8, content: &[u8]) -> ([u8; 10], [u8; 8]) {
     let extra = match level {
         9 => 2,
         1 => 4,
@@ -244,5 +258,5 @@ fn gzip_ends(level: u8, content: &[u8]) -> ([u8; 10], [u8; 8]) {
     };
     let [a, b, c, d] = zlib_rs::crc32::crc32(0, content).to_le_bytes();
     let [e, f, g, h] = (content.len() as u32).to_le_bytes();
-    ([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, extra, 3], [a, b, c, d, e, f, g, h])
+    ([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, extra, system], [a, b, c, d, e, f, g, h])
 }
