@@ -12,13 +12,16 @@ mod known;
 mod prepared;
 mod recipe;
 mod similar;
+mod source;
+mod streams;
 
 use std::io::{Read, Write};
+use std::ops::Range;
 
 use bytes::Bytes;
 use deltaglider_core::RandomAccess;
 use deltaglider_core::cache::Form;
-use deltaglider_core::codec::{CodecError, CodecId, CodecLimits, DeltaCodec, DeltaParts, ReferenceSize};
+use deltaglider_core::codec::{CodecError, CodecId, CodecLimits, DeltaCodec, DeltaParts, ReferenceSize, check_range};
 
 use self::budget::Budget;
 use self::prepared::{Prepared, whole};
@@ -108,9 +111,26 @@ impl DeltaCodec for Dgd1Codec {
         target: &mut dyn Write,
         limits: &CodecLimits,
     ) -> Result<(), CodecError> {
+        self.decode_range(reference, delta, 0..limits.target_size, target, limits)
+    }
+
+    /// Frames that a range does not touch are passed over; streams that it touches are made as a whole.
+    fn decodes_ranges(&self) -> bool {
+        true
+    }
+
+    fn decode_range(
+        &self,
+        reference: &dyn RandomAccess,
+        delta: &mut dyn Read,
+        range: Range<u64>,
+        target: &mut dyn Write,
+        limits: &CodecLimits,
+    ) -> Result<(), CodecError> {
+        check_range(&range, limits)?;
         if reference.size() > limits.memory {
             return Err(CodecError::Memory { needed: reference.size(), limit: limits.memory });
         }
-        decode::decode(&Prepared::read(reference)?, delta, target, limits)
+        decode::decode(&Prepared::read(reference)?, delta, range, target, limits)
     }
 }

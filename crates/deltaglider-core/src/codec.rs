@@ -3,7 +3,8 @@
 pub mod zstd;
 
 use std::fmt::{self, Debug, Display};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -52,6 +53,7 @@ impl Debug for CodecId {
 /// - `decode` of what `encode` wrote, with the same reference, gives the target byte for byte, an empty one too.
 /// - `encode` writes the same delta for the same input.
 /// - `decode` writes at most `limits.target_size` bytes, and never panics, whatever the delta holds.
+/// - `decode_range` writes the bytes of the target in that range.
 /// - With another reference, `decode` fails or gives other bytes; the caller compares digests.
 /// - Both stay inside `limits.memory`, or fail with [`CodecError::Memory`] before they begin.
 /// - An error of `delta.write` or `target.write` ends the call with it.
@@ -77,7 +79,7 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
 
     /// Writes the reference as it is stored from what [`prepare`](Self::prepare) gave.
     fn restore(&self, prepared: &dyn RandomAccess, stored: &mut dyn Write) -> Result<(), CodecError> {
-        std::io::copy(&mut prepared.reader(), stored)?;
+        io::copy(&mut prepared.reader(), stored)?;
         Ok(())
     }
 
@@ -104,6 +106,28 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
         target: &mut dyn Write,
         limits: &CodecLimits,
     ) -> Result<(), CodecError>;
+
+    /// Whether [`decode_range`](Self::decode_range) takes less than decoding all.
+    fn decodes_ranges(&self) -> bool {
+        false
+    }
+
+    /// Writes `range` of the target that `delta` gives from `reference`.
+    ///
+    /// No digest tells of a range: it is as good as the reference, which is to be proven before, and as the checks that the codec
+    /// has of what it reads. Decodes all and keeps the range, unless [`decodes_ranges`](Self::decodes_ranges) says otherwise.
+    fn decode_range(
+        &self,
+        reference: &dyn RandomAccess,
+        delta: &mut dyn Read,
+        range: Range<u64>,
+        target: &mut dyn Write,
+        limits: &CodecLimits,
+    ) -> Result<(), CodecError> {
+        check_range(&range, limits)?;
+        let mut cut = Cut { skip: range.start, left: range.end - range.start, inner: target };
+        self.decode(reference, delta, &mut cut, limits)
+    }
 
     /// Why a delta that was decoded may have given other bytes than were put, although nothing is damaged; `None` where it may not.
     /// Reads the beginning of the delta.
@@ -164,6 +188,40 @@ pub struct CodecLimits {
     pub target_size: u64,
 }
 
+/// Refuses a range that is not within the target.
+///
+/// # Errors
+/// [`CodecError::Io`] of the kind `InvalidInput`.
+pub fn check_range(range: &Range<u64>, limits: &CodecLimits) -> Result<(), CodecError> {
+    if range.start <= range.end && range.end <= limits.target_size {
+        return Ok(());
+    }
+    let text = format!("the range {range:?} is not within the {} bytes of the target", limits.target_size);
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text).into())
+}
+
+/// Passes on a range of what is written.
+struct Cut<'a> {
+    skip: u64,
+    left: u64,
+    inner: &'a mut dyn Write,
+}
+
+impl Write for Cut<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let skipped = self.skip.min(bytes.len() as u64) as usize;
+        let taken = self.left.min((bytes.len() - skipped) as u64) as usize;
+        self.inner.write_all(&bytes[skipped..skipped + taken])?;
+        self.skip -= skipped as u64;
+        self.left -= taken as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 /// What goes wrong in a codec.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -190,5 +248,5 @@ pub enum CodecError {
     },
     /// Reading or writing failed.
     #[error("reading or writing failed")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
 }

@@ -19,6 +19,7 @@ macro_rules! delta_codec_conformance {
             preparing_is_bounded,
             decode_gives_the_target,
             encode_is_deterministic,
+            ranges_are_parts_of_the_target,
             decode_stays_within_the_recorded_size,
             decode_survives_damage,
             another_reference_does_not_give_the_target,
@@ -171,6 +172,34 @@ pub fn encode_is_deterministic(codec: &dyn DeltaCodec) {
         let limits = CodecLimits { memory: ROOMY, target_size: target.len() as u64 };
         codec.encode(&Unmapped(prepared(codec, &reference)), &Unmapped(target), &mut read, &limits).expect(name);
         assert!(delta == read, "{name}, read");
+    }
+}
+
+/// `decode_range` writes the bytes of the target in that range, and refuses one that is not within it.
+pub fn ranges_are_parts_of_the_target(codec: &dyn DeltaCodec) {
+    for (name, reference, target) in pairs() {
+        let delta = encode(codec, &reference, &target, ROOMY).expect(name);
+        let form = prepared(codec, &reference);
+        let size = target.len() as u64;
+        let limits = CodecLimits { memory: ROOMY, target_size: size };
+        let mut ranges = vec![0..size, 0..0, size..size, 0..size.min(1), size.saturating_sub(1)..size];
+        for ends in noise(13, 128).chunks_exact(16) {
+            let [start, end] = [0, 8].map(|at| {
+                let number = u64::from_le_bytes(ends[at..at + 8].try_into().expect("eight bytes"));
+                number % (size + 1)
+            });
+            ranges.push(start.min(end)..start.max(end));
+        }
+        for range in ranges {
+            let mut given = Vec::new();
+            codec
+                .decode_range(&Unmapped(form.clone()), &mut &delta[..], range.clone(), &mut given, &limits)
+                .expect(name);
+            assert!(given == target[range.start as usize..range.end as usize], "{name}: {range:?}");
+        }
+        let mut given = Vec::new();
+        let beyond = codec.decode_range(&shared(&form), &mut &delta[..], 0..size + 1, &mut given, &limits);
+        assert!(beyond.is_err() && given.is_empty(), "{name}");
     }
 }
 

@@ -1,42 +1,42 @@
-//! Gives a target back: reads the directory, unpacks the frames, and makes the streams again.
+//! Gives a target back, or a range of it: reads the directory, unpacks the frames, and makes the streams again.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::ops::Range;
 
 use deltaglider_core::codec::{CodecError, CodecLimits};
 
 use super::directory::{Directory, HEADER, Header};
-use super::frames::{self, Frame, LONGEST_PREFIX, damaged, gather};
+use super::frames::{Frame, LONGEST_PREFIX, damaged, gather};
 use super::prepared::Prepared;
-use super::recipe::Part;
-use crate::deflate::{self, Kind};
+use super::recipe::{self, Part, Selection};
+use super::source::{Source, read_exact};
+use super::streams::{Place, Stream, Streams};
+use crate::deflate;
 use crate::threads::{processors, spread};
 
 /// Streams are made again together until they take so many bytes.
 const BATCH: usize = 32 << 20;
+/// So many parts at most are looked at together.
+const MOST_JOBS: usize = 1 << 12;
+/// Plain bytes are handed on in pieces of so many.
+const PIECE: usize = 4 << 20;
 
 /// What the next bytes of the target are.
-enum Job {
-    Bytes(Vec<u8>),
+enum Job<'a> {
+    /// Bytes of the body.
+    Plain(Range<usize>),
+    /// Bytes of the expanded reference.
     Copy(Range<usize>),
-    Make { kind: Kind, plain: Vec<u8>, side: Vec<u8>, length: usize },
+    /// Bytes of a stream.
+    Make { stream: Stream<'a>, within: Range<usize> },
 }
 
-impl Job {
-    fn memory(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Copy(_) => 0,
-            // What guides takes sixteen times its bytes when it is read.
-            Self::Make { plain, side, length, .. } => plain.len() + 17 * side.len() + length,
-        }
-    }
-}
-
-/// Writes the target that `delta` gives from `reference`.
+/// Writes the `range` of the target that `delta` gives from `reference`.
 pub(super) fn decode(
     reference: &Prepared<'_>,
     delta: &mut dyn Read,
+    range: Range<u64>,
     target: &mut dyn Write,
     limits: &CodecLimits,
 ) -> Result<(), CodecError> {
@@ -61,25 +61,29 @@ pub(super) fn decode(
     if extent.given as u64 != header.target {
         return Err(damaged("its parts are not as long as its target"));
     }
+    drop(packed);
+    let is_whole = range == (0..header.target);
+    // What the parts give can be counted, and the range is within it.
+    let selection = recipe::select(&directory.parts, range.start as usize..range.end as usize);
     let frame = directory.body.iter().chain(&directory.side).map(memory_of).max().unwrap_or(0);
-    let held = parts.saturating_add(extent.side).saturating_add(extent.memory.saturating_mul(2));
+    let held = parts.saturating_add(selection.side.len()).saturating_add(selection.memory.saturating_mul(2));
     check_memory(reference, held.saturating_add(frame), limits)?;
     let spare = usize::try_from(limits.memory).unwrap_or(usize::MAX) - reference.memory() - held;
     let threads = (spare / frame.max(1)).clamp(1, processors());
 
-    let mut side = Vec::new();
-    for batch in directory.side.chunks(threads) {
-        for plain in unpack(batch, delta, threads, |frame| tokens_of(reference, frame))? {
-            side.extend_from_slice(&plain);
-        }
-    }
-    let body = Body { reference, delta, frames: &directory.body, threads, ready: Vec::new(), at: 0 };
-    Decoder { reference, side: &side, body, target, threads }.run(&directory.parts)?;
+    let mut frames = Source::open(&directory.side, &selection.side, delta)?;
+    frames.fill(selection.side.end, delta, threads, &|frame: &Frame| tokens_of(reference, frame))?;
+    frames.close(delta)?;
+    let side = frames.bytes(selection.side.clone());
+    let body = Source::open(&directory.body, &selection.body, delta)?;
+    let at = Place { body: selection.body.start, side: 0 };
+    let streams = Streams::new(reference, &side, body);
+    Decoder { streams, delta, target, threads, at }.run(&selection)?;
     // Nothing stands behind the last frame.
-    match delta.read(&mut [0])? {
-        0 => Ok(()),
-        _ => Err(damaged("something follows its last frame")),
+    if is_whole && delta.read(&mut [0])? != 0 {
+        return Err(damaged("something follows its last frame"));
     }
+    Ok(())
 }
 
 /// Bytes that unpacking a frame takes; a prefix of several ranges is put together.
@@ -92,33 +96,8 @@ fn check_memory(reference: &Prepared<'_>, beside: usize, limits: &CodecLimits) -
     if needed > limits.memory { Err(CodecError::Memory { needed, limit: limits.memory }) } else { Ok(()) }
 }
 
-fn read_exact(delta: &mut dyn Read, buffer: &mut [u8]) -> Result<(), CodecError> {
-    delta.read_exact(buffer).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => damaged("it ends too early"),
-        _ => CodecError::Io(error),
-    })
-}
-
-/// Reads and unpacks the next frames of a delta.
-fn unpack<'a>(
-    batch: &[Frame],
-    delta: &mut dyn Read,
-    threads: usize,
-    prefix: impl Fn(&Frame) -> Result<std::borrow::Cow<'a, [u8]>, CodecError> + Sync,
-) -> Result<Vec<Vec<u8>>, CodecError> {
-    let mut frames = Vec::with_capacity(batch.len());
-    for frame in batch {
-        let mut packed = vec![0; frame.packed];
-        read_exact(delta, &mut packed)?;
-        frames.push((frame, packed));
-    }
-    spread(&frames, threads, |(frame, packed)| frames::unpack(packed, &prefix(frame)?, frame.plain))
-        .into_iter()
-        .collect()
-}
-
 /// The tokens of the streams of the reference that a frame of the side names.
-pub(super) fn tokens_of<'a>(reference: &Prepared<'_>, frame: &Frame) -> Result<std::borrow::Cow<'a, [u8]>, CodecError> {
+pub(super) fn tokens_of<'a>(reference: &Prepared<'_>, frame: &Frame) -> Result<Cow<'a, [u8]>, CodecError> {
     let mut gathered = Vec::new();
     for stream in frame.prefix.iter().cloned().flatten() {
         let packed = &reference.form()[reference.map.streams[stream].packed.clone()];
@@ -131,134 +110,83 @@ pub(super) fn tokens_of<'a>(reference: &Prepared<'_>, frame: &Frame) -> Result<s
     Ok(gathered.into())
 }
 
-/// The body, unpacked as it is needed.
-struct Body<'a> {
-    reference: &'a Prepared<'a>,
-    delta: &'a mut dyn Read,
-    frames: &'a [Frame],
-    threads: usize,
-    ready: Vec<Vec<u8>>,
-    at: usize,
-}
-
-impl Body<'_> {
-    /// Appends the next `length` bytes, which are there: the directory was checked.
-    fn take(&mut self, mut length: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        while length > 0 {
-            let piece = self.next(length)?;
-            out.extend_from_slice(&piece);
-            length -= piece.len();
-        }
-        Ok(())
-    }
-
-    /// The next bytes, at most `length` of them.
-    fn next(&mut self, length: usize) -> Result<Vec<u8>, CodecError> {
-        if self.ready.is_empty() {
-            let (batch, rest) = self.frames.split_at(self.threads.min(self.frames.len()));
-            self.frames = rest;
-            let form = self.reference.form();
-            self.ready = unpack(batch, self.delta, self.threads, |frame| Ok(gather(form, &frame.prefix)))?;
-            self.ready.reverse();
-        }
-        let frame = self.ready.last().ok_or_else(|| damaged("its body ends too early"))?;
-        let taken = length.min(frame.len() - self.at);
-        let piece = frame[self.at..self.at + taken].to_vec();
-        self.at += taken;
-        if self.at == frame.len() {
-            self.ready.pop();
-            self.at = 0;
-        }
-        Ok(piece)
-    }
-}
-
 /// Puts the target together.
 struct Decoder<'a> {
-    reference: &'a Prepared<'a>,
-    side: &'a [u8],
-    body: Body<'a>,
+    streams: Streams<'a>,
+    delta: &'a mut dyn Read,
     target: &'a mut dyn Write,
     threads: usize,
+    at: Place,
 }
 
 impl Decoder<'_> {
-    fn run(mut self, parts: &[Part]) -> Result<(), CodecError> {
-        let mut jobs: Vec<Job> = Vec::new();
+    fn run(mut self, selection: &Selection<'_>) -> Result<(), CodecError> {
+        let mut jobs: Vec<Job<'_>> = Vec::new();
         let mut memory = 0;
-        for part in parts {
+        let (mut before, mut left) = (selection.before, selection.length);
+        for part in selection.parts {
+            let within = before..part.given().min(before + left);
+            (before, left) = (0, left - within.len());
             match part {
-                Part::Plain(length) => {
-                    let mut length = *length;
-                    while length > 0 {
-                        let bytes = self.body.next(length)?;
-                        length -= bytes.len();
-                        memory += bytes.len();
-                        jobs.push(Job::Bytes(bytes));
+                Part::Plain(_) => {
+                    let mut rest = within.len();
+                    while rest > 0 {
+                        let taken = rest.min(PIECE);
+                        jobs.push(Job::Plain(self.at.body..self.at.body + taken));
+                        self.at.body += taken;
+                        rest -= taken;
+                        memory += taken;
                         self.flush_if(memory > BATCH, &mut jobs, &mut memory)?;
                     }
                 }
-                Part::Copy { at, length } => jobs.push(Job::Copy(*at..at + length)),
+                Part::Copy { at, .. } => jobs.push(Job::Copy(at + within.start..at + within.end)),
                 Part::Stream { kind, side, length, parts } => {
-                    let plain = self.assemble(parts)?;
-                    let job = Job::Make { kind: *kind, plain, side: self.take_side(*side)?, length: *length };
-                    memory += job.memory();
-                    jobs.push(job);
+                    let stream = Stream { kind: *kind, side: *side, length: *length, parts, at: self.at };
+                    self.at = stream.end();
+                    memory += stream.memory();
+                    jobs.push(Job::Make { stream, within });
                 }
             }
-            self.flush_if(memory > BATCH || jobs.len() > 1 << 12, &mut jobs, &mut memory)?;
+            self.flush_if(memory > BATCH || jobs.len() > MOST_JOBS, &mut jobs, &mut memory)?;
         }
         self.flush_if(true, &mut jobs, &mut memory)
     }
 
     /// Writes what is due, if it is time to.
-    fn flush_if(&mut self, due: bool, jobs: &mut Vec<Job>, memory: &mut usize) -> Result<(), CodecError> {
+    fn flush_if(&mut self, due: bool, jobs: &mut Vec<Job<'_>>, memory: &mut usize) -> Result<(), CodecError> {
         if !due {
             return Ok(());
         }
-        let made = spread(jobs, self.threads, |job| match job {
-            Job::Make { kind, plain, side, length } => make(self.reference, *kind, plain, side, *length).map(Some),
-            _ => Ok(None),
-        });
-        for (job, made) in jobs.drain(..).zip(made) {
-            match (job, made?) {
-                (_, Some(stream)) => self.target.write_all(&stream)?,
-                (Job::Bytes(bytes), None) => self.target.write_all(&bytes)?,
-                (Job::Copy(range), None) => self.target.write_all(&self.reference.form()[range])?,
-                (Job::Make { .. }, None) => {}
-            }
-        }
-        *memory = 0;
-        Ok(())
-    }
-
-    fn take_side(&mut self, length: usize) -> Result<Vec<u8>, CodecError> {
-        let (taken, rest) = self.side.split_at_checked(length).ok_or_else(|| damaged("its side ends too early"))?;
-        self.side = rest;
-        Ok(taken.to_vec())
-    }
-
-    /// The plaintext that parts give.
-    fn assemble(&mut self, parts: &[Part]) -> Result<Vec<u8>, CodecError> {
-        let mut plain = Vec::new();
-        for part in parts {
-            match part {
-                Part::Plain(length) => self.body.take(*length, &mut plain)?,
-                Part::Copy { at, length } => plain.extend_from_slice(&self.reference.form()[*at..at + length]),
-                Part::Stream { kind, side, length, parts } => {
-                    let inner = self.assemble(parts)?;
-                    let side = self.take_side(*side)?;
-                    plain.extend_from_slice(&make(self.reference, *kind, &inner, &side, *length)?);
+        let form = self.streams.reference.form();
+        self.streams
+            .body
+            .fill(self.at.body, self.delta, self.threads, &|frame: &Frame| Ok(gather(form, &frame.prefix)))?;
+        let streams: Vec<Stream<'_>> = jobs
+            .iter()
+            .filter_map(|job| match job {
+                Job::Make { stream, .. } => Some(*stream),
+                _ => None,
+            })
+            .collect();
+        let own = &self.streams;
+        let mut made = spread(&streams, self.threads, |stream| own.make(stream)).into_iter();
+        for job in jobs.drain(..) {
+            match job {
+                Job::Plain(range) => {
+                    self.streams.body.pieces(range).try_for_each(|piece| self.target.write_all(piece))?
+                }
+                Job::Copy(range) => self.target.write_all(&form[range])?,
+                Job::Make { within, .. } => {
+                    if let Some(stream) = made.next() {
+                        self.target.write_all(&stream?[within])?;
+                    }
                 }
             }
         }
-        Ok(plain)
+        self.streams.body.release(self.at.body);
+        *memory = 0;
+        Ok(())
     }
-}
-
-fn make(reference: &Prepared<'_>, kind: Kind, plain: &[u8], side: &[u8], length: usize) -> Result<Vec<u8>, CodecError> {
-    let made = deflate::rebuild(kind, plain, side, length, &|number| reference.stream(number));
-    made.map_err(|error| CodecError::Damaged(error.to_string()))
 }
 
 #[cfg(test)]
@@ -272,7 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::budget::Budget;
-    use super::super::{encode, prepared};
+    use super::super::{encode, frames, prepared};
     use super::*;
     use crate::Effort;
 
@@ -296,6 +224,11 @@ mod tests {
     /// A prepared reference, and a delta with copies, streams of every kind that is made, and plain bytes: its directory, and
     /// what stands behind that.
     fn example() -> (Bytes, Vec<u8>, Vec<u8>, Vec<u8>) {
+        example_in_frames(None)
+    }
+
+    /// The same, in frames of so many bytes.
+    fn example_in_frames(frame: Option<usize>) -> (Bytes, Vec<u8>, Vec<u8>, Vec<u8>) {
         let plain = text(1, 60_000);
         let changed = [&plain[..30_000], b"another line\n", &plain[30_000..]].concat();
         let whole = gzip(&plain[..40_000], 9);
@@ -304,6 +237,7 @@ mod tests {
         let form = Bytes::from(prepared::prepare(&reference, LIMITS).expect("prepared"));
         let read = Prepared::read(&form).expect("read");
         let budget = Budget::share(1 << 20, target.len() as u64, LIMITS, Effort::Default).expect("fits");
+        let budget = Budget { frame: frame.unwrap_or(budget.frame), ..budget };
         let delta = encode::encode(&read, &target, &budget, Effort::Default).expect("encoded");
         let told = delta.parts;
         assert!(told.copied > 0 && told.reencoded > 0 && told.tokens > 0 && told.plain > 0, "{told:?}");
@@ -316,7 +250,7 @@ mod tests {
     /// A delta with another directory, all of its checks in order.
     fn with_directory(form: &Bytes, target: &[u8], directory: &[u8], frames: &[u8]) -> Vec<u8> {
         let reference = Prepared::read(form).expect("read");
-        let packed = super::frames::pack(directory, &[], Effort::Fast).expect("packed");
+        let packed = frames::pack(directory, &[], Effort::Fast).expect("packed");
         let header = Header {
             reference: reference.map.content as u64,
             target: target.len() as u64,
@@ -332,7 +266,7 @@ mod tests {
         let mut target = Vec::new();
         let limits = CodecLimits { memory: LIMITS, target_size: size };
         let reference = Prepared::read(form).expect("read");
-        let result = decode(&reference, &mut &delta[..], &mut target, &limits);
+        let result = decode(&reference, &mut &delta[..], 0..size, &mut target, &limits);
         (target, result)
     }
 
@@ -345,6 +279,63 @@ mod tests {
         assert!(given == target);
         let (_, result) = decoded(&form, &[&delta[..], b"more"].concat(), target.len() as u64);
         assert!(result.is_err(), "something follows");
+    }
+
+    /// Ranges of all lengths, some of them without bytes.
+    fn ranges(size: usize) -> Vec<Range<u64>> {
+        let mut ranges = vec![0..size as u64, 0..0, size as u64..size as u64];
+        for ends in noise(5, 60 * 8).chunks_exact(8) {
+            let [start, length] =
+                [0, 4].map(|at| u32::from_le_bytes(ends[at..at + 4].try_into().expect("four")) as usize);
+            let start = start % (size + 1);
+            let end = start + length % (size - start + 1) / (1 << (4 * (length >> 29)));
+            ranges.push(start as u64..end as u64);
+        }
+        ranges
+    }
+
+    #[test]
+    fn a_range_reads_no_frame_that_it_does_not_touch() {
+        const FRAME: usize = 2000;
+        let (form, target, directory, frames) = example_in_frames(Some(FRAME));
+        let reference = Prepared::read(&form).expect("read");
+        let streams = reference.map.streams.len();
+        let (packed, plain) = (frames::pack(&directory, &[], Effort::Fast).expect("packed"), directory.len());
+        let (read, _) = Directory::read(&packed, plain, reference.form().len(), streams).expect("read");
+        assert!(read.body.len() > 4 && read.side.len() > 2, "{} {}", read.body.len(), read.side.len());
+        let limits = CodecLimits { memory: LIMITS, target_size: target.len() as u64 };
+        let mut fewest = usize::MAX;
+        for range in ranges(target.len()) {
+            let (from, to) = (range.start as usize, range.end as usize);
+            let selection = recipe::select(&read.parts, from..to);
+            let (mut at, mut touched) = (0, Vec::new());
+            let mut damaged = frames.clone();
+            for (list, wanted) in [(&read.side, &selection.side), (&read.body, &selection.body)] {
+                let mut start = 0;
+                for frame in list {
+                    let place = at..at + frame.packed;
+                    if start < wanted.end && wanted.start < start + frame.plain && !wanted.is_empty() {
+                        touched.push(place.clone());
+                    } else {
+                        damaged[place.clone()].fill(0xff);
+                    }
+                    (start, at) = (start + frame.plain, place.end);
+                }
+            }
+            let decoded = |frames: &[u8]| {
+                let mut given = Vec::new();
+                let delta = with_directory(&form, &target, &directory, frames);
+                decode(&reference, &mut &delta[..], range.clone(), &mut given, &limits).map(|()| given)
+            };
+            assert!(decoded(&damaged).expect("decoded") == target[from..to], "{range:?}");
+            fewest = fewest.min(touched.len());
+            assert!(touched.len() <= (selection.body.len() + selection.side.len()) / FRAME + 4, "{range:?}");
+            for place in touched {
+                damaged[place].fill(0xff);
+                assert!(decoded(&damaged).is_err(), "{range:?}");
+            }
+        }
+        assert_eq!(fewest, 0, "what is copied needs no frame");
     }
 
     proptest! {

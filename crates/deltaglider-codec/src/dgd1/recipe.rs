@@ -1,5 +1,7 @@
 //! What a target is put together from.
 
+use std::ops::Range;
+
 use crate::deflate::Kind;
 use crate::varint;
 
@@ -15,6 +17,15 @@ pub(super) enum Part {
     Copy { at: usize, length: usize },
     /// A DEFLATE stream, made from the plaintext that its parts give and the next `side` bytes of the side.
     Stream { kind: Kind, side: usize, length: usize, parts: Vec<Part> },
+}
+
+impl Part {
+    /// Bytes that it gives.
+    pub(super) fn given(&self) -> usize {
+        match self {
+            Self::Plain(length) | Self::Copy { length, .. } | Self::Stream { length, .. } => *length,
+        }
+    }
 }
 
 /// Sums over parts, each within what can be counted.
@@ -121,6 +132,57 @@ pub(super) fn extent(parts: &[Part], reference: usize) -> Option<Extent> {
     Some(sum)
 }
 
+/// The parts that give a range of what all parts give, and what they take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Selection<'a> {
+    pub(super) parts: &'a [Part],
+    /// Bytes that the first of them gives before the range.
+    pub(super) before: usize,
+    /// Bytes of the range.
+    pub(super) length: usize,
+    /// What is taken of the body.
+    pub(super) body: Range<usize>,
+    /// What is taken of the side.
+    pub(super) side: Range<usize>,
+    /// Bytes of memory that making the largest stream again takes.
+    pub(super) memory: usize,
+}
+
+/// Selects the parts that give `range`, which is within what they give; their sums can be counted.
+pub(super) fn select(parts: &[Part], range: Range<usize>) -> Selection<'_> {
+    let length = range.len();
+    let (mut first, mut at, mut body, mut side) = (0, 0, 0, 0);
+    while let Some(part) = parts.get(first).filter(|part| at + part.given() <= range.start) {
+        let own = extent_of(part);
+        (at, body, side) = (at + own.given, body + own.body, side + own.side);
+        first += 1;
+    }
+    let before = range.start - at;
+    let skipped = if matches!(parts.get(first), Some(Part::Plain(_))) { before } else { 0 };
+    let mut selection =
+        Selection { parts: &[], before, length, body: body + skipped..body + skipped, side: side..side, memory: 0 };
+    let mut taken = first;
+    while let Some(part) = parts.get(taken).filter(|_| at < range.end) {
+        let own = extent_of(part);
+        let beyond = match part {
+            Part::Plain(_) => (at + own.given).saturating_sub(range.end),
+            _ => 0,
+        };
+        body += own.body;
+        selection.body.end = body - beyond;
+        selection.side.end += own.side;
+        selection.memory = selection.memory.max(own.memory);
+        at += own.given;
+        taken += 1;
+    }
+    selection.parts = &parts[first..taken];
+    selection
+}
+
+fn extent_of(part: &Part) -> Extent {
+    extent(std::slice::from_ref(part), usize::MAX).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,5 +229,28 @@ mod tests {
         assert_eq!(sum, Extent { given: 300 + 46 + (1 << 40) + 70, body: 51, side: 9, memory: 12 + 70 + 9 });
         assert_eq!(extent(&parts(), 1299), None, "a copy past the end");
         assert_eq!(extent(&[Part::Plain(usize::MAX), Part::Plain(1)], 0), None);
+    }
+
+    #[test]
+    fn a_range_takes_what_it_needs() {
+        let stream = |length| {
+            let parts = vec![Part::Plain(5), Part::Copy { at: 3, length: 7 }];
+            Part::Stream { kind: Kind::Tokens, side: 9, length, parts }
+        };
+        let parts = vec![Part::Plain(10), stream(20), Part::Copy { at: 0, length: 30 }, stream(40), Part::Plain(50)];
+        let taken = |range: Range<usize>| {
+            let Selection { parts: taken, before, body, side, .. } = select(&parts, range);
+            let first = taken.as_ptr() as usize - parts.as_ptr() as usize;
+            (first / size_of::<Part>(), taken.len(), before, body, side)
+        };
+        assert_eq!(taken(0..150), (0, 5, 0, 0..70, 0..18));
+        assert_eq!(taken(3..5), (0, 1, 3, 3..5, 0..0));
+        assert_eq!(taken(3..11), (0, 2, 3, 3..15, 0..9));
+        assert_eq!(taken(29..31), (1, 2, 19, 10..15, 0..9));
+        assert_eq!(taken(30..60), (2, 1, 0, 15..15, 9..9));
+        assert_eq!(taken(70..110), (3, 2, 10, 15..30, 9..18));
+        assert_eq!(taken(101..150), (4, 1, 1, 21..70, 18..18));
+        assert_eq!(taken(150..150), (5, 0, 0, 70..70, 18..18));
+        assert_eq!(select(&parts, 0..150).memory, extent(&parts, 100).expect("it can be counted").memory);
     }
 }
