@@ -17,7 +17,7 @@ use deltaglider_core::engine::{
 use deltaglider_core::policy::Policy;
 use deltaglider_core::scratch::ScratchSpace;
 use deltaglider_core::store::memory::MemoryStore;
-use deltaglider_core::store::{ObjectStore, Operation, PutBody, PutOptions};
+use deltaglider_core::store::{ByteRange, ObjectStore, Operation, PutBody, PutOptions};
 use deltaglider_core::{Error, Location, RandomAccess, Sha256};
 use deltaglider_testkit::{CountingStore, MapCache};
 use futures::TryStreamExt;
@@ -36,6 +36,8 @@ struct Backwards {
     on_encode: Box<dyn Fn() + Send + Sync>,
     /// Whether the next reference cannot be restored.
     loses: Arc<AtomicBool>,
+    /// Whether ranges are decoded alone.
+    ranges: bool,
 }
 
 impl fmt::Debug for Backwards {
@@ -49,7 +51,16 @@ impl Default for Backwards {
         let prepared = AtomicUsize::new(0);
         let on_encode = Box::new(|| {});
         let loses = Arc::default();
-        Self { prepared, usual: MIB, prepare_needs: 0, encode_needs: 0, decode_needs: 0, on_encode, loses }
+        Self {
+            prepared,
+            usual: MIB,
+            prepare_needs: 0,
+            encode_needs: 0,
+            decode_needs: 0,
+            on_encode,
+            loses,
+            ranges: false,
+        }
     }
 }
 
@@ -114,6 +125,10 @@ impl DeltaCodec for Backwards {
         within(limits.memory, self.decode_needs)?;
         let limits = CodecLimits { memory: 64 * MIB, ..*limits };
         ZstdCodec::new().decode(&forwards(reference)?, delta, target, &limits)
+    }
+
+    fn decodes_ranges(&self) -> bool {
+        self.ranges
     }
 }
 
@@ -279,6 +294,26 @@ async fn a_get_fetches_the_reference_anew_where_the_cached_form_does_not_give_it
         file.seek(SeekFrom::Start(0)).expect("at the start");
         file.read_to_end(&mut content).expect("read");
         assert_eq!(content, [b"before".to_vec(), version(1)].concat());
+    }
+}
+
+#[tokio::test]
+async fn a_range_is_made_of_a_proven_reference() {
+    for bytes in damages() {
+        let bench = Bench::new(Backwards { ranges: true, ..Backwards::default() });
+        bench.put(0).await;
+        bench.put(1).await;
+        damage(&bench, FORM, bytes).await;
+        let whole = version(1);
+        let last = whole.len() - 5..whole.len();
+        let ranges = [(ByteRange::Bounded(1000, 2000), 1000..2000), (ByteRange::Last(5), last)];
+        for ((range, expected), used) in ranges.into_iter().zip([ReferenceUse::Fetched, ReferenceUse::Cached]) {
+            let request = GetRequest { range: Some(range), ..GetRequest::default() };
+            let report = bench.engine.get(&at("r/1.zip"), &request).await.expect("got");
+            assert_eq!((report.reference, bench.fetched()), (used, 1));
+            assert_eq!(report.range, expected.start as u64..expected.end as u64);
+            assert_eq!(report.body.try_collect::<Vec<_>>().await.expect("read").concat(), whole[expected]);
+        }
     }
 }
 

@@ -173,7 +173,7 @@ impl Decoder<'_> {
         for job in jobs.drain(..) {
             match job {
                 Job::Plain(range) => {
-                    self.streams.body.pieces(range).try_for_each(|piece| self.target.write_all(piece))?
+                    self.streams.body.pieces(range).try_for_each(|piece| self.target.write_all(piece))?;
                 }
                 Job::Copy(range) => self.target.write_all(&form[range])?,
                 Job::Make { within, .. } => {

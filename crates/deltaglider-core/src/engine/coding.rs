@@ -1,6 +1,7 @@
 //! Running a codec: on the blocking pool, inside its memory, proven before anything is believed.
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -192,14 +193,14 @@ impl Engine {
         .await
     }
 
-    /// Decodes a delta into `destination`, and gives back the digest of what was written.
+    /// Decodes a range of a delta, whose target has so many bytes, into `destination`, and gives back the digest of what was written.
     pub(super) async fn decode<W: Write + Send + 'static>(
         &self,
         codec: &Arc<dyn DeltaCodec>,
         memory: &CodecMemory,
         reference: ReadyReference,
         delta: Arc<Scratch>,
-        target_size: u64,
+        (target_size, range): (u64, Range<u64>),
         destination: W,
     ) -> Result<(W, Sha256), Decoding<W>> {
         let codec = Arc::clone(codec);
@@ -213,7 +214,10 @@ impl Engine {
             let decoded = {
                 let mut watched = Watched { inner: &mut hashing, failed: &mut written };
                 let mut body = (&*delta as &dyn RandomAccess).reader();
-                codec.decode(&reference.bytes, &mut body, &mut watched, &limits)
+                match range == (0..target_size) {
+                    true => codec.decode(&reference.bytes, &mut body, &mut watched, &limits),
+                    false => codec.decode_range(&reference.bytes, &mut body, range, &mut watched, &limits),
+                }
             };
             written.map_err(Decoding::Destination)?;
             match decoded {

@@ -93,7 +93,9 @@ impl Engine {
     /// Fetches an object. Costs 1 request for a delta whose reference is cached and for a name that can be no delta, 2 for a delta
     /// whose reference is not, and for a whole object whose name could be a delta.
     ///
-    /// A range of a delta is cut out of the whole object, which is decoded and proven first.
+    /// A range of a delta is made of as little of it as the codec needs, and no digest tells of it then: the reference is proven
+    /// first, and what is read of the delta is checked by the codec. Where the codec decodes all, all is proven and the range cut
+    /// out of it.
     ///
     /// # Errors
     /// [`Error::Store`] with `NotFound` where there is no such object, with `InvalidRange`, with `Conflict` where `if_match` does not
@@ -105,16 +107,18 @@ impl Engine {
             Form::Delta(delta) => {
                 let delta = *delta;
                 let range = resolve(at, request.range, head.size)?;
+                let decoded = if delta.codec.decodes_ranges() { range.clone() } else { 0..head.size };
                 let writer = self.inner.scratch.writer();
                 let (writer, reference, fetched) = self
-                    .decode_delta(delta, head.size, writer, &request.progress)
+                    .decode_delta(delta, head.size, decoded.clone(), writer, &request.progress)
                     .await
                     .map_err(|error| match error {
                         Error::Destination(error) => Error::Scratch(error),
                         other => other,
                     })?;
                 let content = blocking(move || writer.finish()).await.map_err(Error::Scratch)?;
-                let body = content_stream(Arc::new(content), range.clone()).map_err(Error::Scratch).boxed();
+                let within = range.start - decoded.start..range.end - decoded.start;
+                let body = content_stream(Arc::new(content), within).map_err(Error::Scratch).boxed();
                 Ok(GetReport { head, range, body, reference, fetched })
             }
         }
@@ -134,7 +138,8 @@ impl Engine {
             Form::Delta(delta) => {
                 let delta = *delta;
                 let destination = Behind::new(file);
-                let (_, reference, fetched) = self.decode_delta(delta, head.size, destination, progress).await?;
+                let (_, reference, fetched) =
+                    self.decode_delta(delta, head.size, 0..head.size, destination, progress).await?;
                 Ok(DownloadReport { head, reference, fetched })
             }
             Form::Whole(object) => {
@@ -211,17 +216,21 @@ impl Engine {
         }
     }
 
-    /// Decodes a delta into a writer and proves what was written.
+    /// Decodes a range of a delta into a writer, and proves what was written where that is all.
     async fn decode_delta<W: Destination>(
         &self,
         delta: Delta,
         size: u64,
+        range: Range<u64>,
         mut destination: W,
         progress: &SharedProgress,
     ) -> Result<(W, ReferenceUse, u64), Error> {
         let Delta { at, record, object, codec, reference, reference_sha256 } = delta;
-        let wanted = Wanted { delta_at: &at, record: &record, codec: &codec, digest: reference_sha256 };
-        let expected = record.content.sha256.ok_or_else(|| missing_field(&at, "file-sha256"))?;
+        let is_whole = range == (0..size);
+        let proof = if is_whole { Proof::OnFailure } else { Proof::First };
+        let wanted = Wanted { delta_at: &at, record: &record, codec: &codec, digest: reference_sha256, proof };
+        let recorded = record.content.sha256.ok_or_else(|| missing_field(&at, "file-sha256"))?;
+        let expected = is_whole.then_some(recorded);
         let limit = self.inner.limits.memory;
         let too_much = |needed| Error::Memory { at: at.clone(), needed, limit };
         let reference_size = reference.size();
@@ -241,10 +250,11 @@ impl Engine {
                 Err(needed) => needed,
                 Ok((reference, used)) => {
                     let body = Arc::clone(&delta);
-                    let decoded = self.decode(&codec, &memory, reference.clone(), body, size, destination).await;
+                    let decoded =
+                        self.decode(&codec, &memory, reference.clone(), body, (size, range.clone()), destination).await;
                     match outcome(decoded, &at, expected)? {
                         Outcome::Proven(written) => {
-                            progress.advance(Stage::Decode, size);
+                            progress.advance(Stage::Decode, range.end - range.start);
                             let is_cached = fetched == delta_size;
                             let used = if is_cached { ReferenceUse::Cached } else { ReferenceUse::Fetched };
                             return Ok((written, used, fetched));
@@ -292,7 +302,7 @@ impl Engine {
         let mut rounds = Search::ROUNDS.into_iter().skip(1);
         loop {
             *fetched += reference.to_fetch();
-            match self.load_reference(reference, wanted.digest, wanted.codec, memory, Proof::OnFailure).await? {
+            match self.load_reference(reference, wanted.digest, wanted.codec, memory, wanted.proof).await? {
                 Loaded::Ready(ready, used) => return Ok(Ok((ready, used))),
                 Loaded::NeedsMemory(needed) => return Ok(Err(needed)),
                 Loaded::DamagedInStore(actual) => {
@@ -308,7 +318,7 @@ impl Engine {
     }
 
     async fn search_again(&self, wanted: &Wanted<'_>, search: Search) -> Result<FoundReference, Error> {
-        let Wanted { delta_at, record, codec, digest } = *wanted;
+        let Wanted { delta_at, record, codec, digest, .. } = *wanted;
         let space = DeltaSpace::of_stored(delta_at);
         let form = codec.reference_form();
         let found = self.search_reference(&space, digest, record.reference_key.as_deref(), &form, search).await?;
@@ -362,7 +372,7 @@ impl Destination for Behind {
 
 /// What came of a decoding.
 enum Outcome<W> {
-    /// The recorded content.
+    /// The recorded content, or a range of it, of which no digest tells.
     Proven(W),
     /// Another one, or none.
     Wrong(W, Error),
@@ -370,11 +380,17 @@ enum Outcome<W> {
     NeedsMemory(W, u64),
 }
 
-fn outcome<W>(decoded: Result<(W, Sha256), Decoding<W>>, at: &Location, expected: Sha256) -> Result<Outcome<W>, Error> {
+fn outcome<W>(
+    decoded: Result<(W, Sha256), Decoding<W>>,
+    at: &Location,
+    expected: Option<Sha256>,
+) -> Result<Outcome<W>, Error> {
     let at = at.clone();
     match decoded {
-        Ok((written, actual)) if actual == expected => Ok(Outcome::Proven(written)),
-        Ok((written, actual)) => Ok(Outcome::Wrong(written, Error::Integrity { at, expected, actual })),
+        Ok((written, actual)) => Ok(match expected.filter(|expected| *expected != actual) {
+            None => Outcome::Proven(written),
+            Some(expected) => Outcome::Wrong(written, Error::Integrity { at, expected, actual }),
+        }),
         Err(Decoding::Damaged { source, destination }) => {
             Ok(Outcome::Wrong(destination, Error::Damaged { at, source }))
         }
@@ -390,6 +406,7 @@ struct Wanted<'a> {
     record: &'a DeltaRecord,
     codec: &'a Arc<dyn DeltaCodec>,
     digest: Sha256,
+    proof: Proof,
 }
 
 /// A delta that stands without its reference.
