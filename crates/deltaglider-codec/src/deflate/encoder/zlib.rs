@@ -4,6 +4,8 @@
 //! It stands for the call that nearly all make: the whole input, one window of 32 KiB, no flush. Where zlib moves its
 //! window and what it forgets then is told by `base`; apart from that, positions are those of the input.
 
+use std::ops::Range;
+
 use super::super::bits::BitWriter;
 use super::super::block::LONGEST_MATCH;
 use super::blocks::Blocks;
@@ -16,6 +18,9 @@ const AHEAD: usize = LONGEST_MATCH + SHORTEST_MATCH + 1;
 pub(super) const LARGEST_DISTANCE: usize = WINDOW - AHEAD;
 /// Copies of three bytes from farther away are not worth it.
 pub(super) const TOO_FAR: usize = 4096;
+
+/// What is so far away lies before any match.
+const FAR: u16 = u16::MAX;
 
 /// Programs that share the algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +147,8 @@ pub(super) struct Encoder<'a> {
     block_start: usize,
     /// The last position of each hash; 0 for none.
     head: Vec<u32>,
-    /// The position before each one, of the same hash.
-    previous: Box<[u32; WINDOW]>,
+    /// How far before each position the one of the same hash is; [`FAR`] where it is no nearer.
+    back: Box<[u16; WINDOW]>,
     hash_bits: u32,
     blocks: Blocks<'a>,
 }
@@ -168,7 +173,7 @@ impl<'a> Encoder<'a> {
             inserted: 0,
             block_start: 0,
             head: vec![0; 1 << hash_bits],
-            previous: Box::new([0; WINDOW]),
+            back: Box::new([FAR; WINDOW]),
             hash_bits,
             blocks: Blocks::new(
                 BitWriter::with_capacity(capacity),
@@ -203,23 +208,52 @@ impl<'a> Encoder<'a> {
     fn insert(&mut self, position: usize) -> usize {
         let hash = match self.parameters.family {
             Family::Zlib | Family::Gzip => {
-                let Some(&[a, b, c]) = self.plain[position..].first_chunk() else { return 0 };
-                let shift = self.hash_bits.div_ceil(3);
-                u32::from(a) << (2 * shift) ^ u32::from(b) << shift ^ u32::from(c)
+                let Some(three) = self.plain[position..].first_chunk() else { return 0 };
+                hash_of_three(*three, self.hash_bits.div_ceil(3))
             }
             Family::Chromium => {
                 let four = match self.plain[position..].first_chunk() {
                     Some(four) => *four,
                     None => std::array::from_fn(|index| self.beyond(position + index)),
                 };
-                u32::from_le_bytes(four).wrapping_mul(66521).wrapping_add(66521) >> 16
+                hash_of_four(four)
             }
         };
         let slot = &mut self.head[(hash & ((1 << self.hash_bits) - 1)) as usize];
         let before = *slot;
         *slot = position as u32;
-        self.previous[position % WINDOW] = before;
+        self.back[position % WINDOW] = distance_back(position as u32, before);
         before as usize
+    }
+
+    /// Notes all strings of a range.
+    fn insert_all(&mut self, range: Range<usize>) {
+        let mask = (1 << self.hash_bits) - 1;
+        // At the end of the input, strings are noted one by one.
+        let whole = range.start..range.end.min(self.plain.len().saturating_sub(3)).max(range.start);
+        let plain = &self.plain[range.start..];
+        let (head, back) = (&mut self.head[..=mask as usize], &mut *self.back);
+        let mut note = |position: usize, hash: u32| {
+            let slot = &mut head[(hash & mask) as usize];
+            back[position % WINDOW] = distance_back(position as u32, *slot);
+            *slot = position as u32;
+        };
+        match self.parameters.family {
+            Family::Zlib | Family::Gzip => {
+                let shift = self.hash_bits.div_ceil(3);
+                for (position, three) in whole.clone().zip(plain.windows(3)) {
+                    note(position, hash_of_three([three[0], three[1], three[2]], shift));
+                }
+            }
+            Family::Chromium => {
+                for (position, four) in whole.clone().zip(plain.windows(4)) {
+                    note(position, hash_of_four([four[0], four[1], four[2], four[3]]));
+                }
+            }
+        }
+        for position in whole.end..range.end {
+            self.insert(position);
+        }
     }
 
     /// The byte at `position`, past the end of the input too: what the window holds there.
@@ -243,13 +277,14 @@ impl<'a> Encoder<'a> {
         let mut chain = if best >= self.search.good { self.search.chain >> 2 } else { self.search.chain };
         let nice = self.search.nice.min(ahead);
         let oldest = self.base.max(self.position.saturating_sub(LARGEST_DISTANCE));
-        let scan = &self.plain[self.position..self.position + ahead.min(LONGEST_MATCH)];
+        let plain = self.plain;
+        let scan = &plain[self.position..self.position + ahead.min(LONGEST_MATCH)];
         let mut start = 0;
         let mut last = [scan[best - 1], scan[best]];
         loop {
-            let candidate = &self.plain[found..];
-            if candidate[best - 1..=best] == last && candidate[..2] == scan[..2] {
-                let length = common(scan, candidate);
+            // What ends otherwise is no longer.
+            if plain[found + best - 1..].first_chunk() == Some(&last) {
+                let length = common(scan, &plain[found..]);
                 if length > best {
                     (best, start) = (length, found);
                     if length >= nice {
@@ -258,7 +293,7 @@ impl<'a> Encoder<'a> {
                     last = [scan[best - 1], scan[best]];
                 }
             }
-            found = self.previous[found % WINDOW] as usize;
+            found = found.saturating_sub(usize::from(self.back[found % WINDOW]));
             chain -= 1;
             if found <= oldest || chain == 0 {
                 break;
@@ -298,9 +333,7 @@ impl<'a> Encoder<'a> {
             if length >= SHORTEST_MATCH {
                 is_full = self.blocks.copy(length, self.position - start) || self.ends_early(self.position);
                 if length <= self.search.lazy && ahead - length >= SHORTEST_MATCH {
-                    for position in self.position + 1..self.position + length {
-                        self.insert(position);
-                    }
+                    self.insert_all(self.position + 1..self.position + length);
                 }
                 self.position += length;
             } else {
@@ -364,11 +397,9 @@ impl<'a> Encoder<'a> {
     fn note(&mut self) -> usize {
         if self.position < self.inserted {
             // It was looked at before, and the token of then was not taken.
-            return self.previous[self.position % WINDOW] as usize;
+            return self.position.saturating_sub(usize::from(self.back[self.position % WINDOW]));
         }
-        for position in self.inserted.max(self.position.saturating_sub(WINDOW))..self.position {
-            self.insert(position);
-        }
+        self.insert_all(self.inserted.max(self.position.saturating_sub(WINDOW))..self.position);
         self.inserted = self.position + 1;
         self.insert(self.position)
     }
@@ -447,6 +478,22 @@ impl<'a> Encoder<'a> {
         }
         Some(())
     }
+}
+
+#[inline]
+fn hash_of_three([a, b, c]: [u8; 3], shift: u32) -> u32 {
+    u32::from(a) << (2 * shift) ^ u32::from(b) << shift ^ u32::from(c)
+}
+
+#[inline]
+fn hash_of_four(four: [u8; 4]) -> u32 {
+    u32::from_le_bytes(four).wrapping_mul(66521).wrapping_add(66521) >> 16
+}
+
+/// What stands in `back` for a position and the one before it.
+#[inline]
+fn distance_back(position: u32, before: u32) -> u16 {
+    (position - before).min(u32::from(FAR)) as u16
 }
 
 #[cfg(test)]
