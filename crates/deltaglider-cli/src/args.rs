@@ -10,6 +10,7 @@ pub(crate) mod ls;
 pub(crate) mod mb;
 pub(crate) mod rb;
 pub(crate) mod rm;
+pub(crate) mod sync;
 pub(crate) mod transfer;
 pub(crate) mod version;
 
@@ -53,6 +54,10 @@ enum Command {
 pub(crate) enum Verb {
     /// Copies files to a store, from a store, or between stores.
     Cp(Box<cp::CpArgs>),
+    /// Moves files to a store, from a store, or between stores: a source goes when its copy was proven.
+    Mv(Box<cp::CpArgs>),
+    /// Makes a directory or a prefix hold what another one holds: moves what is missing or has changed.
+    Sync(Box<sync::SyncArgs>),
     /// Lists buckets, or the objects under a prefix.
     Ls(ls::LsArgs),
     /// Removes objects.

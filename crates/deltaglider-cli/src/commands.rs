@@ -9,6 +9,7 @@ mod mb;
 mod rb;
 mod remove;
 mod rm;
+mod sync;
 mod version;
 
 use crate::args::Verb;
@@ -19,7 +20,9 @@ use crate::exit::Exit;
 /// Runs a command to its end.
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError> {
     match verb {
-        Verb::Cp(args) => cp::run(*args, context).await,
+        Verb::Cp(args) => cp::run(*args, false, context).await,
+        Verb::Mv(args) => cp::run(*args, true, context).await,
+        Verb::Sync(args) => sync::run(*args, context).await,
         Verb::Ls(args) => ls::run(args, context).await,
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,
@@ -37,6 +40,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
 pub(crate) fn name(verb: &Verb) -> &'static str {
     match verb {
         Verb::Cp(_) => "cp",
+        Verb::Mv(_) => "mv",
+        Verb::Sync(_) => "sync",
         Verb::Ls(_) => "ls",
         Verb::Rm(_) => "rm",
         Verb::Mb(_) => "mb",

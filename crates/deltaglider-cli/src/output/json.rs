@@ -165,9 +165,19 @@ struct Summary<'a> {
     deltas: u64,
     plain: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<Planned>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<u64>,
     ms: u64,
     exit: u8,
+}
+
+/// What a dry run would do.
+#[derive(Serialize)]
+struct Planned {
+    transfers: u64,
+    bytes: u64,
+    deletes: u64,
 }
 
 pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
@@ -190,6 +200,10 @@ pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
 
 pub(super) fn dry(line: &Line) -> String {
     write(Record::Object(Box::new(Transfer { status: "dryrun", ..transfer(line) })))
+}
+
+pub(super) fn kept(line: &Line) -> String {
+    write(Record::Object(Box::new(Transfer { status: "kept", ..transfer(line) })))
 }
 
 pub(super) fn failed(line: &Line, failure: &Failure) -> String {
@@ -280,10 +294,21 @@ fn summary_record<'a>(op: &'a str, tally: &Tally, exit: Exit) -> Summary<'a> {
         references: tally.references.load(Relaxed),
         deltas: tally.deltas.load(Relaxed),
         plain: tally.plain.load(Relaxed),
+        planned: planned(tally),
         objects: None,
         ms: tally.elapsed().as_millis() as u64,
         exit: exit.code(),
     }
+}
+
+/// What a dry run would do, where this is one.
+fn planned(tally: &Tally) -> Option<Planned> {
+    let planned = Planned {
+        transfers: tally.planned.load(Relaxed),
+        bytes: tally.planned_bytes.load(Relaxed),
+        deletes: tally.planned_deletes.load(Relaxed),
+    };
+    (planned.transfers + planned.deletes > 0).then_some(planned)
 }
 
 fn transfer(line: &Line) -> Transfer<'_> {

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::task::JoinSet;
 
-use super::carry::{Shared, Trouble, carry};
+use super::carry::{Carried, Shared, Trouble, carry, is_present};
 use super::gate::Gate;
 use super::source::archived;
 use super::{Item, Planned, Settings};
@@ -15,7 +15,6 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::failure::{Class, Failure};
 use crate::progress;
-use crate::tally::Outcome;
 
 /// How transfers are carried out.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub(crate) struct Execution {
     pub(crate) dry: bool,
 }
 
-type Ended = (Box<Item>, Result<Outcome, Trouble>);
+type Ended = (Box<Item>, Result<Carried, Trouble>);
 
 /// Carries out all that is planned. What fails or is passed over is reported and counted; others go on.
 ///
@@ -55,10 +54,12 @@ pub(crate) async fn execute(
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             },
             next = planned.next(), if !exhausted && running.len() < jobs => match next {
-                Some(Ok(Planned::Move(item))) if execution.dry => if let Err(error) = context.output.dry(&item.line) {
-                    break Err(error.into());
-                },
-                Some(Ok(Planned::Move(item))) => start(context, &shared, &mut running, item),
+                Some(Ok(Planned::Transfer(item))) if execution.dry => {
+                    if let Err(error) = rehearse(context, &shared, &item).await {
+                        break Err(error);
+                    }
+                }
+                Some(Ok(Planned::Transfer(item))) => start(context, &shared, &mut running, item),
                 Some(Ok(Planned::Skip(warning))) => if let Some(warning) = warning {
                     context.tally.skipped();
                     if let Err(error) = context.output.skipped(&warning) {
@@ -109,9 +110,20 @@ fn start(context: &Context, shared: &Shared, running: &mut JoinSet<Ended>, item:
     });
 }
 
-fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Outcome, Trouble>) -> Result<(), CliError> {
+/// Says what would be done.
+async fn rehearse(context: &Context, shared: &Shared, item: &Item) -> Result<(), CliError> {
+    if shared.settings.keep && is_present(&item.destination).await.map_err(CliError::fatal)? {
+        return Ok(());
+    }
+    context.tally.planned(item.size.unwrap_or(0));
+    context.output.dry(&item.line)?;
+    Ok(())
+}
+
+fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Carried, Trouble>) -> Result<(), CliError> {
     match result {
-        Ok(outcome) => {
+        Ok(Carried::Kept) => context.output.kept(&item.line)?,
+        Ok(Carried::Done(outcome)) => {
             context.tally.done(&outcome);
             context.output.transferred(&item.line, &outcome)?;
         }
