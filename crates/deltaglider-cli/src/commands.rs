@@ -1,11 +1,13 @@
 //! One command a file.
 
+mod bucket_acl;
 mod bucket_config;
 mod cache;
 mod cp;
 mod key;
 mod ls;
 mod mb;
+mod presign;
 mod rb;
 mod remove;
 mod rm;
@@ -30,6 +32,9 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::GetBucketConfig(args) => bucket_config::get(&args, context).await,
         Verb::PutBucketConfig(args) => bucket_config::put(&args, context).await,
         Verb::DeleteBucketConfig(args) => bucket_config::delete(&args, context).await,
+        Verb::Presign(args) => presign::run(&args, context).await,
+        Verb::GetBucketAcl(args) => bucket_acl::get(&args, context).await,
+        Verb::PutBucketAcl(args) => bucket_acl::put(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
@@ -49,6 +54,9 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::GetBucketConfig(_) => "get-bucket-config",
         Verb::PutBucketConfig(_) => "put-bucket-config",
         Verb::DeleteBucketConfig(_) => "delete-bucket-config",
+        Verb::Presign(_) => "presign",
+        Verb::GetBucketAcl(_) => "get-bucket-acl",
+        Verb::PutBucketAcl(_) => "put-bucket-acl",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",

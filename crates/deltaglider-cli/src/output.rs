@@ -4,6 +4,7 @@ mod cache;
 mod human;
 mod json;
 mod key;
+mod sharing;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};

@@ -14,6 +14,7 @@ pub mod plan;
 mod put;
 mod reference;
 mod source;
+mod temporary;
 mod verify;
 
 use std::num::NonZeroUsize;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::human::form;
+use super::sharing::Acl;
 use super::{Line, Listed};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -48,6 +49,16 @@ enum Record<'a> {
     Summary(Summary<'a>),
     Version {
         version: &'a str,
+    },
+    Url {
+        object: &'a str,
+        url: &'a str,
+        expires_in: u64,
+    },
+    Acl {
+        bucket: &'a str,
+        #[serde(flatten)]
+        acl: &'a Acl<'a>,
     },
 }
 
@@ -200,6 +211,16 @@ pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
 
 pub(super) fn dry(line: &Line) -> String {
     write(Record::Object(Box::new(Transfer { status: "dryrun", ..transfer(line) })))
+}
+
+/// A URL by which an object can be fetched.
+pub(super) fn presigned(object: &str, url: &str, expires_in: u64) -> String {
+    write(Record::Url { object, url, expires_in })
+}
+
+/// The access control list of a bucket, its fields named as `aws s3api` names them.
+pub(super) fn bucket_acl(bucket: &str, acl: &Acl<'_>) -> String {
+    write(Record::Acl { bucket, acl })
 }
 
 pub(super) fn kept(line: &Line) -> String {
