@@ -6,7 +6,7 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -15,6 +15,7 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
     SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 use deltaglider_core::Location;
 use deltaglider_core::store::{Operation, StoreError, StoreErrorKind};
@@ -47,6 +48,9 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
         Some(rate) => bandwidth::bounded(http, Bandwidth::new(rate)),
         None => http,
     };
+    if let Some(profile) = &settings.profile {
+        ensure_profile(profile, target).await?;
+    }
     let region = find_region(settings, &http).await.unwrap_or(Region::from_static(FALLBACK_REGION));
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).region(region.clone());
     if let Some(profile) = &settings.profile {
@@ -94,6 +98,19 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
         config = config.allow_no_auth();
     }
     Ok(Connection { client: Client::from_conf(config.build()), endpoint, region: region.to_string() })
+}
+
+/// A profile that is asked for has to be in one of the files; the chain would go on without it, and miss credentials.
+async fn ensure_profile(name: &str, target: (Operation, &Location)) -> Result<(), StoreError> {
+    let profiles = profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    // Files that cannot be read are told of by whoever needs them.
+    if profiles.is_ok_and(|profiles| profiles.get_profile(name).is_none()) {
+        let message = format!("The config profile ({name}) could not be found");
+        let mut error = StoreError::new(target.0, target.1, StoreErrorKind::Unauthenticated, message);
+        "NoSuchProfile".clone_into(&mut error.code);
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// The region that is set, or that environment or profile name, or, at AWS, that the instance runs in.

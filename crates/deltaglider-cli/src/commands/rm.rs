@@ -41,6 +41,9 @@ async fn remove_one(context: &Context, root: &Root, dry: bool) -> Result<(), Cli
         }
         Err(error) => {
             let failure = Failure::from(error);
+            if failure.is_final() {
+                return Err(CliError::plain(failure));
+            }
             context.tally.failed(&failure);
             context.output.failed(&line, &failure)?;
         }

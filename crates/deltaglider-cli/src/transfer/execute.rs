@@ -135,6 +135,9 @@ fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Carrie
 }
 
 fn failed(context: &Context, shared: &Shared, item: &Item, failure: &Failure) -> Result<(), CliError> {
+    if failure.is_final() {
+        return Err(CliError::plain(failure.clone()));
+    }
     match (failure.class, &item.source) {
         (Class::Archived, super::End::Object(root, at)) => {
             if !shared.settings.ignore_archived {

@@ -1,6 +1,6 @@
 //! `mv`, and what `cp` leaves alone or only rehearses.
 
-use deltaglider_testkit::ServerFault;
+use deltaglider_testkit::s3_server::ServerFault;
 
 use crate::bench::{Bench, archive};
 use crate::s3::Cloud;
