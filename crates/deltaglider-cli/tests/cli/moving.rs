@@ -43,7 +43,7 @@ fn what_does_not_arrive_stays() {
     bench.write("a.zip", &archive(1));
     bench.write("b.txt", b"b");
     cloud.server.inject(|request, _| {
-        (request.operation == "PutObject").then(|| ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
+        (request.operation == "PutObject").then_some(ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
     });
     for name in ["a.zip", "b.txt"] {
         let refused = bench.run(&["mv", name, "s3://shop/"]);
@@ -53,7 +53,7 @@ fn what_does_not_arrive_stays() {
     }
     // It arrives, and nobody can confirm it.
     cloud.server.inject(|request, _| {
-        (request.operation == "HeadObject").then(|| ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
+        (request.operation == "HeadObject").then_some(ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
     });
     assert_eq!(bench.run(&["mv", "b.txt", "s3://shop/"]).code, 1);
     assert!(bench.path("b.txt").exists());
@@ -62,7 +62,7 @@ fn what_does_not_arrive_stays() {
     assert!(!bench.path("b.txt").exists());
     // The source cannot be removed: that is a failure, and both are there.
     cloud.server.inject(|request, _| {
-        request.operation.starts_with("Delete").then(|| ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
+        request.operation.starts_with("Delete").then_some(ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
     });
     assert_eq!(bench.run(&["mv", "s3://shop/b.txt", "s3://shop/c.txt"]).code, 1);
     assert_eq!(keys(bench, "s3://shop"), ["b.txt", "c.txt"]);

@@ -215,8 +215,11 @@ fn a_listing_that_fails_deletes_nothing() {
     let bench = &cloud.bench;
     bench.write("d/a.txt", b"x");
     cloud.server.inject(|request, number| {
-        (request.operation == "ListObjectsV2" && number > 0)
-            .then(|| ServerFault::Refuse(403, "AccessDenied", "Access Denied"))
+        (request.operation == "ListObjectsV2" && number > 0).then_some(ServerFault::Refuse(
+            403,
+            "AccessDenied",
+            "Access Denied",
+        ))
     });
     let refused = bench.run(&["sync", "s3://shop/p", "d", "--delete"]);
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
