@@ -6,6 +6,7 @@ mod departure;
 mod download;
 mod execute;
 mod gate;
+mod pace;
 mod plan;
 mod source;
 mod sync_plan;

@@ -41,7 +41,7 @@ pub(crate) struct GlobalArgs {
     /// Seconds to wait for an answer; 0 waits for ever.
     #[arg(long, alias = "cli-read-timeout", global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) read_timeout: Option<Duration>,
-    /// Transfers at a time.
+    /// Transfers at a time [default: 8]; of more than one, four small files that can be no deltas count as one.
     #[arg(short, long, global = true, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
     /// Deltas made or undone at a time.

@@ -39,7 +39,7 @@ struct Held {
     listed: Option<Listed>,
 }
 
-/// One side of the two.
+/// Both sides, and the way between them.
 struct Sides {
     direction: Direction,
     source: Source,

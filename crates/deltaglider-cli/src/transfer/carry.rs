@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::departure::Departure;
 use super::download::download;
 use super::gate::Gate;
+use super::pace::Pace;
 use super::{End, Item, Settings};
 use crate::failure::{Class, Failure};
 use crate::session::Root;
@@ -262,4 +263,5 @@ fn standard_input() -> BoxStream<'static, io::Result<Bytes>> {
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) gate: Arc<Gate>,
+    pub(super) pace: Pace,
 }

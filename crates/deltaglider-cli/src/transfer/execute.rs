@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::carry::{Carried, Shared, Trouble, carry, is_present};
 use super::gate::Gate;
+use super::pace::Pace;
 use super::source::archived;
 use super::{Item, Planned, Settings};
 use crate::context::Context;
@@ -36,8 +37,9 @@ pub(crate) async fn execute(
     execution: Execution,
 ) -> Result<(), CliError> {
     let _ticker = progress::start(&context.meter, &context.output);
-    let shared = Shared { settings: Arc::new(execution.settings), gate: Arc::new(Gate::default()) };
-    let jobs = context.session.jobs();
+    let pace = Pace::new(context.session.jobs());
+    let most = pace.most();
+    let shared = Shared { settings: Arc::new(execution.settings), gate: Arc::new(Gate::default()), pace };
     let mut running: JoinSet<Ended> = JoinSet::new();
     let mut exhausted = false;
     let result = loop {
@@ -53,7 +55,7 @@ pub(crate) async fn execute(
                 },
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             },
-            next = planned.next(), if !exhausted && running.len() < jobs => match next {
+            next = planned.next(), if !exhausted && running.len() < most => match next {
                 Some(Ok(Planned::Transfer(item))) if execution.dry => {
                     if let Err(error) = rehearse(context, &shared, &item).await {
                         break Err(error);
@@ -102,6 +104,7 @@ fn start(context: &Context, shared: &Shared, running: &mut JoinSet<Ended>, item:
     context.meter.announce(item.size);
     let (meter, shared) = (Arc::clone(&context.meter), shared.clone());
     running.spawn(async move {
+        let _turn = shared.pace.turn(&item).await;
         let name = item.line.source.rsplit('/').next().unwrap_or_default();
         let shown = meter.begin(name, item.size);
         let result = carry(&item, &shared.settings, &shared.gate, shown.listener()).await;

@@ -63,7 +63,7 @@ fn an_upload_in_parts_that_is_broken_off_is_aborted() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let bench = Bench::with_store();
-    for number in 0..50 {
+    for number in 0..1000 {
         bench.write(&format!("d/{number}"), b"x");
     }
     bench.write("big.bin", &vec![7; 4 << 20]);
