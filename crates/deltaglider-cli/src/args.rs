@@ -79,7 +79,7 @@ pub(crate) enum Verb {
     /// Writes the access control list of a bucket.
     GetBucketAcl(bucket_acl::GetBucketAclArgs),
     /// Replaces the access control list of a bucket.
-    PutBucketAcl(bucket_acl::PutBucketAclArgs),
+    PutBucketAcl(Box<bucket_acl::PutBucketAclArgs>),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
     /// Looks at the cache of references, and removes them.

@@ -33,7 +33,7 @@ impl Operand {
     /// A local source has to be there, in the words of `aws`; `text` is how it was written.
     pub(crate) fn ensure_exists(&self, text: &str, no_follow_symlinks: bool) -> Result<(), CliError> {
         match self {
-            Self::Local(path) if !path.exists() && !(no_follow_symlinks && path.is_symlink()) => {
+            Self::Local(path) if !(path.exists() || no_follow_symlinks && path.is_symlink()) => {
                 let message = format!("The user-provided path {text} does not exist.");
                 Err(CliError::plain(Failure::new(Class::Local, "NoSuchFile", message)))
             }

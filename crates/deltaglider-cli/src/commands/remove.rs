@@ -129,7 +129,7 @@ fn listing(root: &Root, removal: &Removal) -> BoxStream<'static, Result<Doomed, 
             let object = match entry {
                 LogicalEntry::Object(object) => {
                     let relative = object.key.get(prefix.len()..).unwrap_or_default();
-                    filter.allows(relative, None).then(|| Doomed { key: object.key, stored: object.stored })
+                    filter.allows(relative, None).then_some(Doomed { key: object.key, stored: object.stored })
                 }
                 LogicalEntry::Prefix(_) => None,
             };
