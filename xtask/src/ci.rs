@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::programs::{cargo, in_ci, shown};
 use crate::workspace::Workspace;
-use crate::{decoders, deny, earlier, servers, tidy, xdelta};
+use crate::{cases, decoders, deny, earlier, servers, tidy, xdelta};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ struct Tally {
 type Step = fn(&Path, &mut Tally) -> Result<Outcome>;
 
 /// The steps, cheapest first.
-const STEPS: [(&str, Step); 11] = [
+const STEPS: [(&str, Step); 12] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
@@ -57,6 +57,7 @@ const STEPS: [(&str, Step); 11] = [
     ("deny", |root, _| deny::run(root)),
     ("alone", alone),
     ("decoders", |root, _| decoders::run(root)),
+    ("cases", |root, _| cases::run(root, &[])),
     ("xdelta", |root, _| xdelta::check(root)),
     ("earlier", |root, _| earlier::run(root)),
     ("servers", |root, tally| {

@@ -8,6 +8,7 @@
 //! | `rotate-key` | builds the binary and rotates the key of the cache: `deltaglider key rotate` |
 //! | `bench` | measures the codecs beside their peers, on release families |
 //! | `encoders` | makes the vectors by real encoders again |
+//! | `cases` | plays recorded behaviour of `aws s3` against the binary |
 //! | `xdelta` | tries the codec `vcdiff` against `xdelta3`, both ways, on random pairs |
 //! | `earlier` | plays the earlier Python tool and this one on one bucket, in both directions |
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
@@ -16,6 +17,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
 
 mod bench;
+mod cases;
 mod ci;
 mod decoders;
 mod demo;
@@ -50,6 +52,7 @@ usage: cargo xtask <task>
   rotate-key [ARGUMENT...]              rotate the key of the cache by this tree's binary: `deltaglider key rotate`
   bench [--rounds N] [FAMILY...]        measure the codecs beside their peers; `bench --list` names the families
   encoders                              make the vectors by real encoders again
+  cases [--only SUBSTRING]              play recorded behaviour of `aws s3` against the binary
   xdelta [--pairs N] [--seed N]         try the codec vcdiff against xdelta3, both ways, on random pairs
   earlier                               play the earlier Python tool and this one on one bucket, in both directions
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
@@ -86,6 +89,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "rotate-key" => rotate_key::run(&root, rest),
         "bench" => bench::run(&root, &bench::Arguments::parse(rest)?),
         "encoders" => encoders::run(&root),
+        "cases" => cases::run(&root, rest).map(Outcome::lands),
         "xdelta" => xdelta::run(&root, xdelta::Arguments::parse(rest)?),
         "earlier" => earlier::run(&root).map(Outcome::lands),
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),

@@ -1,5 +1,6 @@
 //! The command line: verbs, and the options that all of them share.
 
+pub(crate) mod bucket_acl;
 pub(crate) mod bucket_config;
 pub(crate) mod cache;
 pub(crate) mod cp;
@@ -8,8 +9,10 @@ pub(crate) mod global;
 pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod mb;
+pub(crate) mod presign;
 pub(crate) mod rb;
 pub(crate) mod rm;
+pub(crate) mod sync;
 pub(crate) mod transfer;
 pub(crate) mod version;
 
@@ -40,8 +43,8 @@ impl Cli {
 enum Command {
     #[command(flatten)]
     Verb(Verb),
-    /// The same commands after the word `s3`, as `aws` wants it.
-    #[command(hide = true)]
+    /// The same commands after the word `s3` or `s3api`, as `aws` wants it.
+    #[command(hide = true, alias = "s3api")]
     S3 {
         #[command(subcommand)]
         verb: Verb,
@@ -53,6 +56,10 @@ enum Command {
 pub(crate) enum Verb {
     /// Copies files to a store, from a store, or between stores.
     Cp(Box<cp::CpArgs>),
+    /// Moves files to a store, from a store, or between stores: a source goes when its copy was proven.
+    Mv(Box<cp::CpArgs>),
+    /// Makes a directory or a prefix hold what another one holds: moves what is missing or has changed.
+    Sync(Box<sync::SyncArgs>),
     /// Lists buckets, or the objects under a prefix.
     Ls(ls::LsArgs),
     /// Removes objects.
@@ -67,6 +74,12 @@ pub(crate) enum Verb {
     PutBucketConfig(bucket_config::BucketConfigArgs),
     /// Takes a bucket's configuration away: each client goes by its own again.
     DeleteBucketConfig(bucket_config::BucketConfigArgs),
+    /// Writes a URL by which anybody can fetch an object for a while.
+    Presign(presign::PresignArgs),
+    /// Writes the access control list of a bucket.
+    GetBucketAcl(bucket_acl::GetBucketAclArgs),
+    /// Replaces the access control list of a bucket.
+    PutBucketAcl(Box<bucket_acl::PutBucketAclArgs>),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
     /// Looks at the cache of references, and removes them.

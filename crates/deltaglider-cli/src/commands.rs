@@ -1,14 +1,17 @@
 //! One command a file.
 
+mod bucket_acl;
 mod bucket_config;
 mod cache;
 mod cp;
 mod key;
 mod ls;
 mod mb;
+mod presign;
 mod rb;
 mod remove;
 mod rm;
+mod sync;
 mod version;
 
 use crate::args::Verb;
@@ -19,7 +22,9 @@ use crate::exit::Exit;
 /// Runs a command to its end.
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError> {
     match verb {
-        Verb::Cp(args) => cp::run(*args, context).await,
+        Verb::Cp(args) => cp::run(*args, false, context).await,
+        Verb::Mv(args) => cp::run(*args, true, context).await,
+        Verb::Sync(args) => sync::run(*args, context).await,
         Verb::Ls(args) => ls::run(args, context).await,
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,
@@ -27,6 +32,9 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::GetBucketConfig(args) => bucket_config::get(&args, context).await,
         Verb::PutBucketConfig(args) => bucket_config::put(&args, context).await,
         Verb::DeleteBucketConfig(args) => bucket_config::delete(&args, context).await,
+        Verb::Presign(args) => presign::run(&args, context).await,
+        Verb::GetBucketAcl(args) => bucket_acl::get(&args, context).await,
+        Verb::PutBucketAcl(args) => bucket_acl::put(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
@@ -37,6 +45,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
 pub(crate) fn name(verb: &Verb) -> &'static str {
     match verb {
         Verb::Cp(_) => "cp",
+        Verb::Mv(_) => "mv",
+        Verb::Sync(_) => "sync",
         Verb::Ls(_) => "ls",
         Verb::Rm(_) => "rm",
         Verb::Mb(_) => "mb",
@@ -44,6 +54,9 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::GetBucketConfig(_) => "get-bucket-config",
         Verb::PutBucketConfig(_) => "put-bucket-config",
         Verb::DeleteBucketConfig(_) => "delete-bucket-config",
+        Verb::Presign(_) => "presign",
+        Verb::GetBucketAcl(_) => "get-bucket-acl",
+        Verb::PutBucketAcl(_) => "put-bucket-acl",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",

@@ -36,6 +36,9 @@ impl CliError {
     /// What a transfer begins with failed: its listing, or the head of its source.
     pub(crate) fn fatal(failure: impl Into<Failure>) -> Self {
         let failure = failure.into();
+        if failure.is_final() {
+            return Self::plain(failure);
+        }
         Self::Fatal { label: "fatal error: ", exit: failure.transfer_exit(), failure: Box::new(failure) }
     }
 

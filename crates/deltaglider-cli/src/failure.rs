@@ -9,6 +9,9 @@ use deltaglider::{Error, ErrorKind};
 
 use crate::exit::Exit;
 
+/// Code of the failure that a profile is nowhere.
+const NO_SUCH_PROFILE: &str = "NoSuchProfile";
+
 /// A failure, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -73,6 +76,11 @@ impl Failure {
     pub(crate) fn with_fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
         self
+    }
+
+    /// Whether whatever else is tried fails as well: the command ends, however many files it is about.
+    pub(crate) fn is_final(&self) -> bool {
+        self.code == NO_SUCH_PROFILE
     }
 
     /// The exit code where this ended a command that transfers nothing.
@@ -208,6 +216,9 @@ impl From<StoreError> for Failure {
             }
             StoreErrorKind::Throttled => Some("use fewer --jobs, or try again later".to_owned()),
             StoreErrorKind::NotEmpty => Some("remove its objects first, or add --force".to_owned()),
+            StoreErrorKind::Unauthenticated if error.code == NO_SUCH_PROFILE => {
+                Some("check the name, or write the profile into ~/.aws/config".to_owned())
+            }
             StoreErrorKind::Unauthenticated if error.code != "NoCredentials" => {
                 Some("check the credentials, the clock and the region: --profile, --region, --endpoint-url".to_owned())
             }
@@ -230,6 +241,9 @@ impl From<StoreError> for Failure {
             fix,
             ..Self::new(class, &error.code, error.to_string())
         };
+        if error.code == NO_SUCH_PROFILE {
+            return Self { message: error.message, ..failure };
+        }
         if error.code == "NoCredentials" {
             return Self { why: None, ..failure.no_credentials(error.message) };
         }

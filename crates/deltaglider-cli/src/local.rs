@@ -3,6 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::output::Warning;
 
@@ -12,7 +13,11 @@ pub(crate) enum Found {
     /// A file to be read.
     File(LocalFile),
     /// Something to be passed over with a warning.
-    Unfit(Warning),
+    Unfit {
+        warning: Warning,
+        /// Its name below the tree's root; what is below that name could not be looked at.
+        relative: String,
+    },
 }
 
 /// A file of a tree.
@@ -22,6 +27,7 @@ pub(crate) struct LocalFile {
     /// Its name below the tree's root, with `/` between its parts.
     pub(crate) relative: String,
     pub(crate) size: u64,
+    pub(crate) modified: SystemTime,
 }
 
 const ABSENT: &str = "File does not exist.";
@@ -36,16 +42,14 @@ pub(crate) fn single(path: &Path, follow_symlinks: bool) -> Option<Found> {
         return None;
     }
     let Some(name) = path.file_name().map_or(Some(""), |name| name.to_str()) else {
-        return Some(Found::Unfit(unfit(path, NOT_UTF8)));
+        return Some(unfit(path, "", NOT_UTF8));
     };
     Some(match fs::metadata(path) {
-        Err(_) => Found::Unfit(unfit(path, ABSENT)),
-        Ok(metadata) if is_special(&metadata) => Found::Unfit(unfit(path, SPECIAL)),
+        Err(_) => unfit(path, name, ABSENT),
+        Ok(metadata) if is_special(&metadata) => unfit(path, name, SPECIAL),
         // A directory fails when it is read, and says so.
-        Ok(metadata) if metadata.is_file() && File::open(path).is_err() => Found::Unfit(unfit(path, UNREADABLE)),
-        Ok(metadata) => {
-            Found::File(LocalFile { path: path.to_owned(), relative: name.to_owned(), size: metadata.len() })
-        }
+        Ok(metadata) if metadata.is_file() && File::open(path).is_err() => unfit(path, name, UNREADABLE),
+        Ok(metadata) => file(path, name, &metadata),
     })
 }
 
@@ -53,7 +57,7 @@ pub(crate) fn single(path: &Path, follow_symlinks: bool) -> Option<Found> {
 pub(crate) fn walk(root: &Path, follow_symlinks: bool, visit: &mut dyn FnMut(Found) -> bool) {
     let as_directory = |path: &Path| PathBuf::from(format!("{}/", path.display()));
     if !root.is_dir() {
-        visit(Found::Unfit(unfit(&as_directory(root), ABSENT)));
+        visit(unfit(&as_directory(root), "", ABSENT));
         return;
     }
     if !follow_symlinks && root.is_symlink() {
@@ -75,12 +79,12 @@ impl Walk<'_> {
     fn directory(&mut self, directory: &Path, relative: &str) -> bool {
         let resolved = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
         if self.above.contains(&resolved) {
-            return (self.visit)(Found::Unfit(unfit(directory, LOOP)));
+            return (self.visit)(unfit(directory, relative, LOOP));
         }
         let entries: io::Result<Vec<_>> = fs::read_dir(directory)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect());
         let Ok(mut names) = entries else {
-            return (self.visit)(Found::Unfit(unfit(directory, UNREADABLE)));
+            return (self.visit)(unfit(directory, relative, UNREADABLE));
         };
         // Keys come in the order of their bytes, where a directory's name ends in a slash.
         names.sort_by_cached_key(|name| {
@@ -93,7 +97,10 @@ impl Walk<'_> {
         self.above.push(resolved);
         let on = names.iter().all(|name| match name.to_str() {
             Some(text) => self.entry(&directory.join(name), &format!("{relative}{text}")),
-            None => (self.visit)(Found::Unfit(unfit(&directory.join(name), NOT_UTF8))),
+            None => {
+                let shown = format!("{relative}{}", name.to_string_lossy());
+                (self.visit)(unfit(&directory.join(name), &shown, NOT_UTF8))
+            }
         });
         self.above.pop();
         on
@@ -105,16 +112,13 @@ impl Walk<'_> {
         }
         let found = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => return self.directory(path, &format!("{relative}/")),
-            Ok(metadata) if is_special(&metadata) => Found::Unfit(unfit(path, SPECIAL)),
+            Ok(metadata) if is_special(&metadata) => unfit(path, relative, SPECIAL),
             Ok(metadata) => match File::open(path) {
-                Ok(_) => {
-                    let file = LocalFile { path: path.to_owned(), relative: relative.to_owned(), size: metadata.len() };
-                    Found::File(file)
-                }
-                Err(_) => Found::Unfit(unfit(path, UNREADABLE)),
+                Ok(_) => file(path, relative, &metadata),
+                Err(_) => unfit(path, relative, UNREADABLE),
             },
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Unfit(unfit(path, UNREADABLE)),
-            Err(_) => Found::Unfit(unfit(path, ABSENT)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => unfit(path, relative, UNREADABLE),
+            Err(_) => unfit(path, relative, ABSENT),
         };
         (self.visit)(found)
     }
@@ -124,10 +128,21 @@ fn is_special(metadata: &Metadata) -> bool {
     !metadata.is_file() && !metadata.is_dir()
 }
 
-fn unfit(path: &Path, message: &str) -> Warning {
+fn file(path: &Path, relative: &str, metadata: &Metadata) -> Found {
+    Found::File(LocalFile {
+        path: path.to_owned(),
+        relative: relative.to_owned(),
+        size: metadata.len(),
+        // A file system without times says that everything is new: it is moved once more rather than once too few.
+        modified: metadata.modified().unwrap_or_else(|_| SystemTime::now()),
+    })
+}
+
+fn unfit(path: &Path, relative: &str, message: &str) -> Found {
     let absolute = absolute(path);
     let slash = if path.as_os_str().as_encoded_bytes().ends_with(b"/") { "/" } else { "" };
-    Warning { path: format!("{}{slash}", absolute.display()), message: message.to_owned() }
+    let warning = Warning { path: format!("{}{slash}", absolute.display()), message: message.to_owned() };
+    Found::Unfit { warning, relative: relative.trim_end_matches('/').to_owned() }
 }
 
 /// The path from the root on, without `.` and `..`, links left as they are.
@@ -195,7 +210,7 @@ mod tests {
         walk(root, follow, &mut |found| {
             names.push(match found {
                 Found::File(file) => file.relative,
-                Found::Unfit(warning) => format!("! {}", warning.message),
+                Found::Unfit { warning, .. } => format!("! {}", warning.message),
             });
             true
         });
@@ -241,6 +256,7 @@ mod tests {
             true
         });
         let path = format!("{}/", file.path().display());
-        assert_eq!(found, [Found::Unfit(Warning { path, message: ABSENT.to_owned() })]);
+        let warning = Warning { path, message: ABSENT.to_owned() };
+        assert_eq!(found, [Found::Unfit { warning, relative: String::new() }]);
     }
 }

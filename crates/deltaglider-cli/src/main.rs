@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 
 async fn run(verb: Verb, context: &Context) -> Exit {
     let operation = commands::name(&verb);
-    let sums_up = matches!(verb, Verb::Cp(_) | Verb::Rm(_));
+    let sums_up = matches!(verb, Verb::Cp(_) | Verb::Mv(_) | Verb::Sync(_) | Verb::Rm(_));
     let result = {
         let mut command = pin!(commands::run(verb, context));
         tokio::select! {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use deltaglider::core::StoreUrl;
 
 use crate::error::CliError;
+use crate::failure::{Class, Failure};
 
 /// A source or a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,17 @@ impl Operand {
             return Ok(Self::Store(text.to_owned()));
         }
         Ok(Self::Local(PathBuf::from(text)))
+    }
+
+    /// A local source has to be there, in the words of `aws`; `text` is how it was written.
+    pub(crate) fn ensure_exists(&self, text: &str, no_follow_symlinks: bool) -> Result<(), CliError> {
+        match self {
+            Self::Local(path) if !(path.exists() || no_follow_symlinks && path.is_symlink()) => {
+                let message = format!("The user-provided path {text} does not exist.");
+                Err(CliError::plain(Failure::new(Class::Local, "NoSuchFile", message)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A URL and nothing else.

@@ -4,6 +4,7 @@ mod cache;
 mod human;
 mod json;
 mod key;
+mod sharing;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,8 @@ pub(crate) enum Action {
     Download,
     /// From a store to a store.
     Copy,
+    /// From anywhere to anywhere, and the source goes.
+    Move,
     /// Out of a store.
     Delete,
 }
@@ -41,6 +44,7 @@ impl Action {
             Self::Upload => "upload",
             Self::Download => "download",
             Self::Copy => "copy",
+            Self::Move => "move",
             Self::Delete => "delete",
         }
     }
@@ -132,6 +136,15 @@ impl Output {
             return Ok(());
         }
         if self.json { self.result(&json::dry(line)) } else { self.result(&human::line(line, true)) }
+    }
+
+    /// An object was left alone, since the destination held something already.
+    pub(crate) fn kept(&self, line: &Line) -> io::Result<()> {
+        if self.json && self.loudness >= Loudness::Normal && !line.streamed {
+            return self.result(&json::kept(line));
+        }
+        let destination = line.destination.as_deref().unwrap_or_default();
+        self.message(Loudness::Verbose, &format!("kept: {destination} is there already"))
     }
 
     /// An object did not arrive.

@@ -1,6 +1,6 @@
 //! The client behind a run, made when it is first needed, and the places that URLs lead to.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -133,6 +133,9 @@ fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
     }
     if let Some(timeout) = args.read_timeout {
         s3.read_timeout = (timeout > Duration::ZERO).then_some(timeout);
+    }
+    if let Some(rate) = args.bwlimit {
+        s3.bandwidth = NonZeroU64::new(rate);
     }
     if let Some(name) = args.codec {
         config.codec = codec(name);

@@ -25,6 +25,11 @@ pub(crate) struct Tally {
     pub(crate) references: AtomicU64,
     pub(crate) deltas: AtomicU64,
     pub(crate) plain: AtomicU64,
+    /// Files that a dry run would transfer, and their bytes of content.
+    pub(crate) planned: AtomicU64,
+    pub(crate) planned_bytes: AtomicU64,
+    /// Files that a dry run would remove.
+    pub(crate) planned_deletes: AtomicU64,
     integrity: AtomicBool,
 }
 
@@ -72,6 +77,9 @@ impl Tally {
             references: zero(),
             deltas: zero(),
             plain: zero(),
+            planned: zero(),
+            planned_bytes: zero(),
+            planned_deletes: zero(),
             integrity: AtomicBool::new(false),
         }
     }
@@ -89,6 +97,17 @@ impl Tally {
             Some(_) => self.plain.fetch_add(1, Relaxed),
             None => 0,
         };
+    }
+
+    /// A dry run would transfer a file.
+    pub(crate) fn planned(&self, bytes: u64) {
+        self.planned.fetch_add(1, Relaxed);
+        self.planned_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// A dry run would remove a file.
+    pub(crate) fn planned_delete(&self) {
+        self.planned_deletes.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn deleted(&self) {

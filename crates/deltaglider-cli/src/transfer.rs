@@ -1,11 +1,15 @@
 //! Moving objects: sources are enumerated, transfers planned, carried out several at a time, and reported.
 
 mod carry;
+mod contents;
+mod departure;
 mod download;
 mod execute;
 mod gate;
+mod pace;
 mod plan;
 mod source;
+mod sync_plan;
 
 use std::path::PathBuf;
 
@@ -17,9 +21,12 @@ use crate::args::transfer::TransferArgs;
 use crate::output::{Line, Warning};
 use crate::session::Root;
 
+pub(crate) use contents::same_content;
+pub(crate) use departure::onto_itself;
 pub(crate) use execute::{Execution, execute};
-pub(crate) use plan::{Destination, plan};
-pub(crate) use source::{Entry, Source, SourceOptions, entries};
+pub(crate) use plan::{Destination, Planner, shown};
+pub(crate) use source::{Entry, Listed, Ready, Source, SourceOptions, entries};
+pub(crate) use sync_plan::{Decision, Direction, Facts, Join, Rule, decide};
 
 /// One end of a transfer.
 #[derive(Clone, Debug)]
@@ -47,8 +54,8 @@ pub(crate) struct Item {
 /// What comes of an entry of the source.
 #[derive(Clone, Debug)]
 pub(crate) enum Planned {
-    /// It is moved.
-    Move(Box<Item>),
+    /// It is transferred.
+    Transfer(Box<Item>),
     /// It is passed over; silently without a warning.
     Skip(Option<Warning>),
 }
@@ -65,6 +72,10 @@ pub(crate) struct Settings {
     max_ratio: Option<f64>,
     verify: bool,
     ignore_archived: bool,
+    /// Sources go when they have arrived.
+    moving: bool,
+    /// What the destination holds already is left as it is.
+    keep: bool,
 }
 
 impl Settings {
@@ -79,8 +90,20 @@ impl Settings {
             max_ratio: args.max_ratio,
             verify: args.verify,
             ignore_archived: args.ignore_glacier_warnings,
+            moving: false,
+            keep: args.no_overwrite,
             attributes,
         }
+    }
+
+    /// Sources go when they have arrived.
+    pub(crate) fn moving(self, moving: bool) -> Self {
+        Self { moving, ..self }
+    }
+
+    /// Whoever plans has looked at the destination already.
+    pub(crate) fn overwriting(self) -> Self {
+        Self { keep: false, ..self }
     }
 
     /// How a file of this name is put.

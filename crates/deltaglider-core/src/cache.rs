@@ -121,6 +121,11 @@ pub trait ReferenceCache: Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether what is kept is there for later clients too, so that more than references pays to be kept.
+    fn outlives(&self) -> bool {
+        false
+    }
+
     /// Looks an entry up, waiting while somebody else fetches it.
     async fn lookup(&self, entry: &CacheKey) -> Result<Lookup, CacheError>;
 

@@ -106,6 +106,16 @@ pub fn configuration(bucket: &str) -> Location {
     Location::new(bucket, ".deltaglider/config.json")
 }
 
+/// Where a whole copy of an object lies for a while: at the bucket's root, under a key that nobody can guess who is not told it.
+#[must_use]
+pub fn temporary(object: &Location, random: u128) -> Location {
+    let mut key = format!(".deltaglider/tmp/{random:032x}_{}", object.name());
+    while key.len() > MAX_KEY_BYTES {
+        key.pop();
+    }
+    object.with_key(key)
+}
+
 /// Where the whole form of an object is stored.
 #[must_use]
 pub fn whole_form(object: &Location) -> Location {

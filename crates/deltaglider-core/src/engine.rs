@@ -8,12 +8,14 @@ mod copy;
 mod delete;
 mod get;
 mod head;
+mod heads;
 mod list;
 mod making;
 pub mod plan;
 mod put;
 mod reference;
 mod source;
+mod temporary;
 mod verify;
 
 use std::num::NonZeroUsize;
@@ -21,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use lru::LruCache;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 pub use bodies::ContentStream;
 pub use bucket_config::{BucketConfig, CONFIG_LIFETIME};
@@ -39,7 +41,7 @@ use crate::codec::zstd::ZstdCodec;
 use crate::policy::Policy;
 use crate::scratch::ScratchSpace;
 use crate::store::{Attributes, ETag, ObjectHead, ObjectStore};
-use crate::{Location, Sha256};
+use crate::{DeltaSpace, Location, Sha256};
 
 use bucket_config::BucketConfigs;
 use conditions::Conditions;
@@ -72,6 +74,8 @@ struct Inner {
     codec_runs: Arc<Semaphore>,
     /// Heads that listings have seen, by key and entity tag.
     heads: Mutex<LruCache<(Location, ETag), Arc<RememberedHead>>>,
+    /// Spaces whose kept heads were recalled.
+    recalled: Mutex<LruCache<DeltaSpace, Arc<OnceCell<()>>>>,
     conditions: Conditions,
     bucket_configs: BucketConfigs,
 }
@@ -143,6 +147,7 @@ impl Engine {
                 memory: Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS))),
                 codec_runs: Arc::new(Semaphore::new(limits.codecs.max(1))),
                 heads: Mutex::new(LruCache::new(NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN))),
+                recalled: Mutex::new(LruCache::new(NonZeroUsize::new(REMEMBERED_HEADS).unwrap_or(NonZeroUsize::MIN))),
                 conditions: Conditions::default(),
                 bucket_configs: BucketConfigs::default(),
             }),

@@ -214,6 +214,20 @@ pub fn whole_metadata(object: &Location, digest: &ContentDigest, now: SystemTime
     fit(fields, user)
 }
 
+/// The stored metadata of a whole copy that is to go when its time is over.
+#[must_use]
+pub fn temporary_metadata(object: &Location, digest: Option<Sha256>, expires: SystemTime, now: SystemTime) -> Metadata {
+    let mut fields = vec![
+        ("dg-expires-at", format_time(expires)),
+        ("dg-rehydrated", "true".to_owned()),
+        ("dg-tool", TOOL.to_owned()),
+        ("dg-created-at", format_time(now)),
+    ];
+    fields.extend(digest.map(|digest| ("dg-file-sha256", digest.to_string())));
+    fields.extend(name_fields("dg-original-name", object.name()));
+    fit(fields, &Metadata::new())
+}
+
 fn common_fields(digest: &ContentDigest, now: SystemTime) -> Vec<(&'static str, String)> {
     vec![
         ("dg-file-sha256", digest.sha256.to_string()),

@@ -1,7 +1,7 @@
 //! Settings of an [`S3Store`], each with a default that fits AWS.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +84,7 @@ pub(crate) struct Settings {
     pub(crate) copy_part_size: u64,
     pub(crate) part_concurrency: usize,
     pub(crate) concurrency: usize,
+    pub(crate) bandwidth: Option<NonZeroU64>,
 }
 
 impl Settings {
@@ -126,6 +127,7 @@ impl Default for S3StoreBuilder {
                 copy_part_size: 512 * MIB,
                 part_concurrency: 8,
                 concurrency: 32,
+                bandwidth: None,
             },
         }
     }
@@ -254,6 +256,13 @@ impl S3StoreBuilder {
     /// Requests of this store under way at a time, at most; 32 by default. Throttling lowers it for a while.
     pub fn concurrency(mut self, requests: NonZeroUsize) -> Self {
         self.settings.concurrency = requests.get();
+        self
+    }
+
+    /// Bytes of bodies that all requests of this store and its clones move in a second, in both directions together; unbounded by
+    /// default. Time limits grow with what the rate makes a request wait.
+    pub fn bandwidth(mut self, bytes_per_second: Option<NonZeroU64>) -> Self {
+        self.settings.bandwidth = bytes_per_second;
         self
     }
 

@@ -9,6 +9,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use deltaglider_core::Location;
 use deltaglider_core::store::{Operation, StoreError};
 
+use crate::bandwidth::Bandwidth;
 use crate::builder::{MIB, Settings};
 use crate::error;
 use crate::limiter::Permit;
@@ -21,6 +22,8 @@ pub(crate) struct Call {
     watch: Watch,
     limits: TimeoutConfig,
     attempt_limit: Option<Duration>,
+    /// How long a mebibyte takes at the store's bandwidth, where all other requests move one at the same time.
+    slow: Duration,
     endpoint: String,
     operation: Operation,
     at: Location,
@@ -41,6 +44,9 @@ impl Call {
             watch,
             limits: TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build(),
             attempt_limit: settings.read_timeout,
+            slow: settings
+                .bandwidth
+                .map_or(Duration::ZERO, |rate| Bandwidth::time(rate, MIB.saturating_mul(settings.concurrency as u64))),
             endpoint,
             operation: target.0,
             at: target.1.clone(),
@@ -54,10 +60,12 @@ impl Call {
     }
 
     /// The time limits of a request that moves `bytes` bytes, here or at the store. The SDK's read time-out would count the
-    /// sending of the body, so the limit is for the attempt as a whole: what was set, and 4 s for each MiB.
+    /// sending of the body, so the limit is for the attempt as a whole: what was set, and 4 s for each MiB, or what a MiB takes where bandwidth is bounded.
     pub(crate) fn limits(&self, bytes: u64) -> aws_sdk_s3::config::Builder {
         let mut limits = self.limits.to_builder();
-        let extra = Duration::from_secs(4 * (bytes / MIB));
+        // An answer has a body, too.
+        let mebibytes = u32::try_from(bytes.div_ceil(MIB).max(1)).unwrap_or(u32::MAX);
+        let extra = Duration::from_secs(4 * (bytes / MIB)).max(self.slow.saturating_mul(mebibytes));
         limits.set_operation_attempt_timeout(self.attempt_limit.map(|limit| limit + extra));
         aws_sdk_s3::config::Builder::default().timeout_config(limits.build())
     }

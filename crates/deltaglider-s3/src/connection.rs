@@ -6,24 +6,29 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
-    SharedHttpClient,
+    SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 use deltaglider_core::Location;
 use deltaglider_core::store::{Operation, StoreError, StoreErrorKind};
 
+use crate::bandwidth::{self, Bandwidth};
 use crate::builder::{AddressingStyle, ChecksumPolicy, Identity, Settings};
 use crate::http_client;
 
 /// The region of requests to a server that has none.
 pub(crate) const FALLBACK_REGION: &str = "us-east-1";
+
+/// How long a body may stand still, without a bound on bandwidth; the SDK's own default.
+const STALL: Duration = Duration::from_secs(20);
 
 /// A client, and what the store has to know about it.
 #[derive(Debug)]
@@ -39,6 +44,13 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
     let http = http_client::make(settings).map_err(|error| {
         StoreError::new(target.0, target.1, StoreErrorKind::Invalid, error.to_string()).with_source(error)
     })?;
+    let http = match settings.bandwidth {
+        Some(rate) => bandwidth::bounded(http, Bandwidth::new(rate)),
+        None => http,
+    };
+    if let Some(profile) = &settings.profile {
+        ensure_profile(profile, target).await?;
+    }
     let region = find_region(settings, &http).await.unwrap_or(Region::from_static(FALLBACK_REGION));
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).region(region.clone());
     if let Some(profile) = &settings.profile {
@@ -77,10 +89,28 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
                 .with_max_attempts(settings.max_attempts)
                 .with_initial_backoff(settings.initial_backoff),
         );
+    if let Some(rate) = settings.bandwidth {
+        // A body that waits for its turn has not stalled.
+        let grace = STALL + Bandwidth::longest_pause(rate, settings.concurrency);
+        config = config.stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(grace).build());
+    }
     if matches!(settings.identity, Identity::Anonymous) {
         config = config.allow_no_auth();
     }
     Ok(Connection { client: Client::from_conf(config.build()), endpoint, region: region.to_string() })
+}
+
+/// A profile that is asked for has to be in one of the files; the chain would go on without it, and miss credentials.
+async fn ensure_profile(name: &str, target: (Operation, &Location)) -> Result<(), StoreError> {
+    let profiles = profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    // Files that cannot be read are told of by whoever needs them.
+    if profiles.is_ok_and(|profiles| profiles.get_profile(name).is_none()) {
+        let message = format!("The config profile ({name}) could not be found");
+        let mut error = StoreError::new(target.0, target.1, StoreErrorKind::Unauthenticated, message);
+        "NoSuchProfile".clone_into(&mut error.code);
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// The region that is set, or that environment or profile name, or, at AWS, that the instance runs in.

@@ -5,6 +5,7 @@
 //! any configuration; both happen with the first operation.
 
 mod attributes;
+mod bandwidth;
 mod body;
 mod buckets;
 mod builder;
@@ -21,6 +22,7 @@ mod list;
 mod multipart;
 mod naming;
 mod put;
+mod sharing;
 mod store;
 mod watch;
 

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deltaglider_core::Location;
 use deltaglider_core::store::{
-    BucketStore, BucketSummary, CopyOptions, DeleteTarget, ETag, GetObject, GetOptions, ListEntry, ListRequest,
-    ObjectHead, ObjectStore, Operation, Promises, PutBody, PutMode, PutOptions, PutReceipt, StoreError,
+    BucketAcl, BucketStore, BucketSummary, CopyOptions, DeleteTarget, ETag, GetObject, GetOptions, ListEntry,
+    ListRequest, NewBucketAcl, ObjectHead, ObjectStore, Operation, PresignedUrl, Promises, PutBody, PutMode,
+    PutOptions, PutReceipt, StoreError,
 };
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
@@ -17,7 +19,7 @@ use crate::call::Call;
 use crate::connection::{self, Connection};
 use crate::limiter::Limiter;
 use crate::watch::Watch;
-use crate::{buckets, copy, delete, get, list, put};
+use crate::{buckets, copy, delete, get, list, put, sharing};
 
 /// An object store on Amazon S3, or on a server that speaks its protocol.
 ///
@@ -156,5 +158,17 @@ impl BucketStore for S3Store {
 
     async fn list_buckets(&self) -> Result<Vec<BucketSummary>, StoreError> {
         buckets::list(self).await
+    }
+
+    async fn bucket_acl(&self, bucket: &str) -> Result<BucketAcl, StoreError> {
+        sharing::bucket_acl(self, bucket).await
+    }
+
+    async fn set_bucket_acl(&self, bucket: &str, acl: &NewBucketAcl) -> Result<(), StoreError> {
+        sharing::set_bucket_acl(self, bucket, acl).await
+    }
+
+    async fn presign(&self, at: &Location, valid: Duration) -> Result<PresignedUrl, StoreError> {
+        sharing::presign(self, at, valid).await
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Objects lie in core's [`MemoryStore`], whose conditions are true ones. Every request is logged, and can be made to fail.
 
+mod acl;
 mod backend;
 mod conditions;
 mod fault;
 mod log;
+mod token;
 mod wire;
 
 use std::collections::HashSet;

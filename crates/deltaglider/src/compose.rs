@@ -36,7 +36,8 @@ pub(crate) fn s3(settings: &S3Settings) -> Result<S3Store, Error> {
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.read_timeout)
         .max_attempts(settings.max_attempts)
-        .concurrency(settings.concurrency);
+        .concurrency(settings.concurrency)
+        .bandwidth(settings.bandwidth);
     if let Some(profile) = &settings.profile {
         builder = builder.profile(profile);
     }

@@ -2,7 +2,7 @@
 //! is asked of the system.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +114,8 @@ pub struct S3Settings {
     pub max_attempts: u32,
     /// Requests under way at a time; 32 by default.
     pub concurrency: NonZeroUsize,
+    /// Bytes that all requests together move in a second, in both directions; unbounded by default.
+    pub bandwidth: Option<NonZeroU64>,
 }
 
 impl Default for S3Settings {
@@ -131,6 +133,7 @@ impl Default for S3Settings {
             read_timeout: Some(Duration::from_secs(60)),
             max_attempts: 5,
             concurrency: NonZeroUsize::MIN.saturating_add(31),
+            bandwidth: None,
         }
     }
 }

@@ -7,7 +7,7 @@ mod table;
 mod value;
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub const EFFORT: &str = "DG_EFFORT";
 pub const MEMORY: &str = "DG_MEMORY";
 /// Transfers at a time.
 pub const JOBS: &str = "DG_JOBS";
+/// Bytes that requests move in a second.
+pub const BWLIMIT: &str = "DG_BWLIMIT";
 /// Codec runs at a time.
 pub const DELTA_JOBS: &str = "DG_DELTA_JOBS";
 /// Filter of the log.
@@ -117,6 +119,7 @@ impl Config {
             config.limits.codecs = jobs.get();
         }
 
+        config.s3.bandwidth = values.size(BWLIMIT)?.and_then(NonZeroU64::new);
         config.s3.ca_bundle = values.path(AWS_CA_BUNDLE);
         if let Some(attempts) = values.count(AWS_MAX_ATTEMPTS)? {
             config.s3.max_attempts = u32::try_from(attempts.get()).unwrap_or(u32::MAX);

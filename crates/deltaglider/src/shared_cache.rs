@@ -50,8 +50,7 @@ impl SharedCache {
         if self.closed.load(Ordering::Acquire) {
             return Err(CacheError::Closed);
         }
-        let outlives = self.keys.lifetime() == Lifetime::Persistent;
-        if self.opened.get().is_none() && !(outlives && self.settings.backend == CacheBackend::Filesystem) {
+        if self.opened.get().is_none() && !self.outlives() {
             return Ok(None);
         }
         self.open().await.map(Some)
@@ -85,6 +84,10 @@ impl ReferenceCache for SharedCache {
             return Err(CacheError::Closed);
         }
         self.open().await?.ready().await
+    }
+
+    fn outlives(&self) -> bool {
+        self.keys.lifetime() == Lifetime::Persistent && self.settings.backend == CacheBackend::Filesystem
     }
 
     async fn lookup(&self, entry: &CacheKey) -> Result<Lookup, CacheError> {

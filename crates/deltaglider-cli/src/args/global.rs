@@ -41,7 +41,7 @@ pub(crate) struct GlobalArgs {
     /// Seconds to wait for an answer; 0 waits for ever.
     #[arg(long, alias = "cli-read-timeout", global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) read_timeout: Option<Duration>,
-    /// Transfers at a time.
+    /// Transfers at a time [default: 8]; of more than one, four small files that can be no deltas count as one.
     #[arg(short, long, global = true, value_name = "N", value_parser = positive)]
     pub(crate) jobs: Option<usize>,
     /// Deltas made or undone at a time.
@@ -57,6 +57,9 @@ pub(crate) struct GlobalArgs {
     /// 1GiB].
     #[arg(long, global = true, value_name = "SIZE", value_parser = byte_size::parse)]
     pub(crate) memory: Option<u64>,
+    /// Bytes that all requests to S3 together move in a second, up and down, such as 10MiB [default: unbounded].
+    #[arg(long, global = true, value_name = "RATE", value_parser = rate)]
+    pub(crate) bwlimit: Option<u64>,
     /// Writes one JSON object a line instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -158,6 +161,11 @@ pub(crate) enum ProgressStyle {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is not a number of seconds"))?;
     Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is not a number of seconds"))
+}
+
+/// A size, with or without `/s` behind it.
+fn rate(text: &str) -> Result<u64, String> {
+    byte_size::parse(text.strip_suffix("/s").unwrap_or(text))
 }
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -5,7 +5,7 @@ use deltaglider::core::store::{Attributes, Metadata, Placement};
 
 use super::filters::FilterArgs;
 
-/// Options of cp, and of whatever else moves objects.
+/// Options of cp, mv and sync.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TransferArgs {
     #[command(flatten)]
@@ -28,6 +28,9 @@ pub(crate) struct TransferArgs {
     /// Stores an object whole where its delta is larger than this share of it [default: 0.5].
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) max_ratio: Option<f64>,
+    /// Leaves what the destination holds already as it is.
+    #[arg(long)]
+    pub(crate) no_overwrite: bool,
     /// Reads each object back after it was stored.
     #[arg(long)]
     pub(crate) verify: bool,
@@ -140,6 +143,8 @@ struct InertArgs {
     expected_size: Option<u64>,
     #[arg(long, hide = true)]
     copy_props: Option<String>,
+    #[arg(long, hide = true)]
+    validate_same_s3_paths: bool,
 }
 
 const STORAGE_CLASSES: [&str; 8] = [

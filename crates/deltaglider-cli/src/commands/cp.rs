@@ -1,30 +1,30 @@
-//! `cp`: copies files to a store, from a store, or between stores.
+//! `cp` and `mv`: copy files to a store, from a store, or between stores; `mv` removes each source when its copy was proven.
 
 use std::fs;
 use std::path::Path;
 
+use deltaglider::core::StoreUrl;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::args::cp::CpArgs;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::failure::{Class, Failure};
-use crate::operand::Operand;
+use crate::failure::Class;
+use crate::operand::{Operand, as_directory, base_name};
 use crate::output::{Action, Line};
-use crate::transfer::{Destination, Execution, Settings, Source, SourceOptions, entries, execute, plan};
+use crate::transfer::{
+    Destination, Execution, Planner, Settings, Source, SourceOptions, entries, execute, onto_itself,
+};
 
-pub(super) async fn run(args: CpArgs, context: &Context) -> Result<Exit, CliError> {
+pub(super) async fn run(args: CpArgs, moving: bool, context: &Context) -> Result<Exit, CliError> {
     let (source, destination) = (Operand::parse(&args.source)?, Operand::parse(&args.destination)?);
     ensure_sound(&args, &source, &destination)?;
-    if let Operand::Local(path) = &source
-        && !path.exists()
-        && !(args.transfer.no_follow_symlinks && path.is_symlink())
-    {
-        let message = format!("The user-provided path {} does not exist.", args.source);
-        return Err(CliError::plain(Failure::new(Class::Local, "NoSuchFile", message)));
+    if moving {
+        ensure_moves(&args, &source, &destination)?;
     }
-    let Some((source, destination)) = open(&args, source, destination, context).await? else {
+    source.ensure_exists(&args.source, args.transfer.no_follow_symlinks)?;
+    let Some((source, destination)) = open(&args, moving, source, destination, context).await? else {
         return Ok(context.tally.exit());
     };
     if let Destination::Directory(directory) = &destination
@@ -42,11 +42,16 @@ pub(super) async fn run(args: CpArgs, context: &Context) -> Result<Exit, CliErro
         force_archived: args.transfer.force_glacier_transfer,
         ensure: args.transfer.dryrun,
     };
-    let ignore_archived = args.transfer.ignore_glacier_warnings;
-    let planned = entries(source, options)
-        .map_ok(move |entry| plan(entry, &destination, !args.recursive, ignore_archived))
-        .boxed();
-    let execution = Execution { settings: Settings::new(&args.transfer), dry: args.transfer.dryrun };
+    let overlapping = moving && overlaps(&source, &destination);
+    let planner =
+        Planner { destination, alone: !args.recursive, moving, ignore_archived: args.transfer.ignore_glacier_warnings };
+    let mut planned = entries(source, options).map_ok(move |entry| planner.plan(entry)).boxed();
+    if overlapping {
+        // What arrives would be listed, and moved on.
+        let all: Vec<_> = planned.try_collect().await?;
+        planned = futures::stream::iter(all.into_iter().map(Ok)).boxed();
+    }
+    let execution = Execution { settings: Settings::new(&args.transfer).moving(moving), dry: args.transfer.dryrun };
     execute(context, planned, execution).await?;
     Ok(context.tally.exit())
 }
@@ -69,9 +74,43 @@ fn ensure_sound(args: &CpArgs, source: &Operand, destination: &Operand) -> Resul
     }
 }
 
+/// What only a move cannot do.
+fn ensure_moves(args: &CpArgs, source: &Operand, destination: &Operand) -> Result<(), CliError> {
+    use Operand::{Store, Stream};
+    match (source, destination) {
+        (Stream, _) | (_, Stream) => Err(CliError::usage("a stream cannot be moved, only copied: use cp")),
+        (Store(from), Store(to)) => {
+            let own_prefix = to.ends_with('/') && *from == format!("{to}{}", base_name(from));
+            let own_bucket = from.strip_prefix(to.as_str()) == Some(&format!("/{}", base_name(from)));
+            if from == to || (!args.recursive && (own_prefix || (own_bucket && is_bucket(to)))) {
+                return Err(CliError::plain(onto_itself(&args.source, &args.destination)));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a URL names a bucket and nothing in it.
+fn is_bucket(url: &str) -> bool {
+    matches!(url.parse(), Ok(StoreUrl::S3 { key, .. }) if key.is_empty())
+}
+
+/// Whether what arrives lands where the source is listed.
+fn overlaps(source: &Source, destination: &Destination) -> bool {
+    match (source, destination) {
+        (Source::Store(from), Destination::Prefix(to)) => {
+            let within = as_directory(to.at.key()).starts_with(&as_directory(from.at.key()));
+            from.shares_store(to) && from.at.bucket() == to.at.bucket() && within
+        }
+        _ => false,
+    }
+}
+
 /// Opens both sides. Where a store cannot be had for a file that was named, that file's transfer has failed.
 async fn open(
     args: &CpArgs,
+    moving: bool,
     source: Operand,
     destination: Operand,
     context: &Context,
@@ -98,7 +137,7 @@ async fn open(
                 return Err(CliError::fatal(failure));
             }
             Err(failure) => {
-                let line = unopened(args, &source, url);
+                let line = unopened(args, moving, &source, url);
                 context.tally.failed(&failure);
                 context.output.failed(&line, &failure)?;
                 return Ok(None);
@@ -108,11 +147,12 @@ async fn open(
     Ok(Some((from, to)))
 }
 
-fn unopened(args: &CpArgs, source: &Operand, url: String) -> Line {
+fn unopened(args: &CpArgs, moving: bool, source: &Operand, url: String) -> Line {
     let (action, shown) = match source {
         Operand::Local(_) => (Action::Upload, crate::local::shown(Path::new(&args.source))),
         Operand::Stream => (Action::Upload, args.source.clone()),
         Operand::Store(_) => (Action::Copy, args.source.clone()),
     };
+    let action = if moving { Action::Move } else { action };
     Line { action, source: shown, destination: Some(url), streamed: false }
 }

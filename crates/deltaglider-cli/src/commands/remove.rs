@@ -1,7 +1,7 @@
 //! Removing everything under a prefix, for `rm` and `rb --force`.
 
 use deltaglider::core::Location;
-use deltaglider::core::engine::{DeleteRequest, LogicalEntry, LogicalListRequest, LogicalObject};
+use deltaglider::core::engine::{DeleteRequest, LogicalEntry, LogicalListRequest, StoredForm};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -24,6 +24,13 @@ pub(super) struct Removal {
     pub(super) max_delete: Option<usize>,
 }
 
+/// An object that is to go, as a listing told of it.
+#[derive(Clone, Debug)]
+pub(super) struct Doomed {
+    pub(super) key: String,
+    pub(super) stored: StoredForm,
+}
+
 /// The line of a removal.
 pub(super) fn line(root: &Root, at: &Location) -> Line {
     Line { action: Action::Delete, source: root.url(at.key()), destination: None, streamed: false }
@@ -33,7 +40,7 @@ pub(super) fn line(root: &Root, at: &Location) -> Line {
 pub(super) async fn remove(context: &Context, root: &Root, removal: &Removal) -> Result<(), CliError> {
     let mut objects = listing(root, removal);
     if let Some(most) = removal.max_delete {
-        let mut all: Vec<LogicalObject> = Vec::new();
+        let mut all: Vec<Doomed> = Vec::new();
         while let Some(object) = objects.try_next().await.map_err(CliError::fatal)? {
             all.push(object);
             if all.len() > most {
@@ -44,11 +51,20 @@ pub(super) async fn remove(context: &Context, root: &Root, removal: &Removal) ->
     }
     if removal.dry {
         while let Some(object) = objects.try_next().await.map_err(CliError::fatal)? {
+            context.tally.planned_delete();
             context.output.dry(&line(root, &root.at.with_key(object.key)))?;
         }
         return Ok(());
     }
-    // A listing that breaks off ends the removal; what was listed before is removed.
+    remove_listed(context, root, objects).await
+}
+
+/// Removes objects that a listing told of. Where the listing breaks off, what it told of before is removed.
+pub(super) async fn remove_listed(
+    context: &Context,
+    root: &Root,
+    objects: BoxStream<'static, Result<Doomed, deltaglider::core::Error>>,
+) -> Result<(), CliError> {
     let (sender, mut broken) = tokio::sync::oneshot::channel();
     let mut sender = Some(sender);
     let bucket = root.at.bucket().to_owned();
@@ -98,7 +114,7 @@ pub(super) async fn remove(context: &Context, root: &Root, removal: &Removal) ->
     }
 }
 
-fn listing(root: &Root, removal: &Removal) -> BoxStream<'static, Result<LogicalObject, deltaglider::core::Error>> {
+fn listing(root: &Root, removal: &Removal) -> BoxStream<'static, Result<Doomed, deltaglider::core::Error>> {
     let prefix = as_directory(root.at.key());
     let request = LogicalListRequest {
         bucket: root.at.bucket().to_owned(),
@@ -113,7 +129,7 @@ fn listing(root: &Root, removal: &Removal) -> BoxStream<'static, Result<LogicalO
             let object = match entry {
                 LogicalEntry::Object(object) => {
                     let relative = object.key.get(prefix.len()..).unwrap_or_default();
-                    filter.allows(relative, None).then_some(object)
+                    filter.allows(relative, None).then_some(Doomed { key: object.key, stored: object.stored })
                 }
                 LogicalEntry::Prefix(_) => None,
             };

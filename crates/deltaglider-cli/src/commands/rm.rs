@@ -30,6 +30,7 @@ pub(super) async fn run(args: RmArgs, context: &Context) -> Result<Exit, CliErro
 async fn remove_one(context: &Context, root: &Root, dry: bool) -> Result<(), CliError> {
     let line = line(root, &root.at);
     if dry {
+        context.tally.planned_delete();
         context.output.dry(&line)?;
         return Ok(());
     }
@@ -40,6 +41,9 @@ async fn remove_one(context: &Context, root: &Root, dry: bool) -> Result<(), Cli
         }
         Err(error) => {
             let failure = Failure::from(error);
+            if failure.is_final() {
+                return Err(CliError::plain(failure));
+            }
             context.tally.failed(&failure);
             context.output.failed(&line, &failure)?;
         }

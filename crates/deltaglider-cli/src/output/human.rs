@@ -146,16 +146,23 @@ fn date(time: SystemTime) -> String {
 
 /// What a run came to, where it moved more than one file.
 pub(super) fn summary(tally: &Tally) -> Option<String> {
+    if let Some(text) = rehearsed(tally) {
+        return Some(text);
+    }
     let files = tally.ok.load(Relaxed);
     if files < 2 {
         return None;
     }
+    let deleted = match tally.deleted.load(Relaxed) {
+        0 => String::new(),
+        deleted => format!(", {deleted} deleted"),
+    };
     let logical = byte_size::human(tally.logical.load(Relaxed));
     let took = took(tally.elapsed());
     let Some(saved) = tally.storage_saved() else {
         let moved = byte_size::human(tally.moved.load(Relaxed));
         let saved = tally.traffic_saved().map_or_else(|| "–".to_owned(), percent);
-        return Some(format!("{files} files, {logical} logical, {moved} transferred (saved {saved}); {took}"));
+        return Some(format!("{files} files, {logical} logical, {moved} transferred (saved {saved}){deleted}; {took}"));
     };
     let stored = byte_size::human(tally.stored.load(Relaxed));
     let count = |counter: &std::sync::atomic::AtomicU64, one: &str, many: &str| {
@@ -167,8 +174,23 @@ pub(super) fn summary(tally: &Tally) -> Option<String> {
     let plain = count(&tally.plain, "plain", "plain");
     let saved = percent(saved);
     Some(format!(
-        "{files} files, {logical} logical, {stored} stored (saved {saved}): {references}, {deltas}, {plain}; {took}"
+        "{files} files, {logical} logical, {stored} stored (saved {saved}): {references}, {deltas}, {plain}{deleted}; {took}"
     ))
+}
+
+/// What a dry run would do.
+fn rehearsed(tally: &Tally) -> Option<String> {
+    let (files, deletes) = (tally.planned.load(Relaxed), tally.planned_deletes.load(Relaxed));
+    let files_of = |number: u64| format!("{number} {}", if number == 1 { "file" } else { "files" });
+    let size = byte_size::human(tally.planned_bytes.load(Relaxed));
+    match (files, deletes) {
+        (0, 0) => None,
+        (0, deletes) => Some(format!("(dryrun) {} to delete", files_of(deletes))),
+        (files, 0) => Some(format!("(dryrun) {}, {size} logical, to transfer", files_of(files))),
+        (files, deletes) => {
+            Some(format!("(dryrun) {}, {size} logical, to transfer; {deletes} to delete", files_of(files)))
+        }
+    }
 }
 
 /// A share as a percentage.
@@ -209,6 +231,17 @@ mod tests {
         assert_eq!(line(&upload(), true), "(dryrun) upload: ./a.zip to s3://b/a.zip");
         let removal = Line { action: Action::Delete, destination: None, ..upload() };
         assert_eq!(line(&removal, false), "delete: ./a.zip");
+    }
+
+    #[test]
+    fn a_dry_run_tells_its_totals() {
+        let tally = Tally::new();
+        assert_eq!(summary(&tally), None);
+        tally.planned_delete();
+        assert_eq!(summary(&tally).as_deref(), Some("(dryrun) 1 file to delete"));
+        tally.planned(1024);
+        tally.planned(512);
+        assert_eq!(summary(&tally).as_deref(), Some("(dryrun) 2 files, 1.5 KiB logical, to transfer; 1 to delete"));
     }
 
     #[test]

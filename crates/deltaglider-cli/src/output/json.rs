@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::human::form;
+use super::sharing::Acl;
 use super::{Line, Listed};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -48,6 +49,16 @@ enum Record<'a> {
     Summary(Summary<'a>),
     Version {
         version: &'a str,
+    },
+    Url {
+        object: &'a str,
+        url: &'a str,
+        expires_in: u64,
+    },
+    Acl {
+        bucket: &'a str,
+        #[serde(flatten)]
+        acl: &'a Acl<'a>,
     },
 }
 
@@ -165,9 +176,19 @@ struct Summary<'a> {
     deltas: u64,
     plain: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<Planned>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<u64>,
     ms: u64,
     exit: u8,
+}
+
+/// What a dry run would do.
+#[derive(Serialize)]
+struct Planned {
+    transfers: u64,
+    bytes: u64,
+    deletes: u64,
 }
 
 pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
@@ -190,6 +211,20 @@ pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
 
 pub(super) fn dry(line: &Line) -> String {
     write(Record::Object(Box::new(Transfer { status: "dryrun", ..transfer(line) })))
+}
+
+/// A URL by which an object can be fetched.
+pub(super) fn presigned(object: &str, url: &str, expires_in: u64) -> String {
+    write(Record::Url { object, url, expires_in })
+}
+
+/// The access control list of a bucket, its fields named as `aws s3api` names them.
+pub(super) fn bucket_acl(bucket: &str, acl: &Acl<'_>) -> String {
+    write(Record::Acl { bucket, acl })
+}
+
+pub(super) fn kept(line: &Line) -> String {
+    write(Record::Object(Box::new(Transfer { status: "kept", ..transfer(line) })))
 }
 
 pub(super) fn failed(line: &Line, failure: &Failure) -> String {
@@ -280,10 +315,21 @@ fn summary_record<'a>(op: &'a str, tally: &Tally, exit: Exit) -> Summary<'a> {
         references: tally.references.load(Relaxed),
         deltas: tally.deltas.load(Relaxed),
         plain: tally.plain.load(Relaxed),
+        planned: planned(tally),
         objects: None,
         ms: tally.elapsed().as_millis() as u64,
         exit: exit.code(),
     }
+}
+
+/// What a dry run would do, where this is one.
+fn planned(tally: &Tally) -> Option<Planned> {
+    let planned = Planned {
+        transfers: tally.planned.load(Relaxed),
+        bytes: tally.planned_bytes.load(Relaxed),
+        deletes: tally.planned_deletes.load(Relaxed),
+    };
+    (planned.transfers + planned.deletes > 0).then_some(planned)
 }
 
 fn transfer(line: &Line) -> Transfer<'_> {

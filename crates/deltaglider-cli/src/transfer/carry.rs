@@ -15,8 +15,10 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::departure::Departure;
 use super::download::download;
 use super::gate::Gate;
+use super::pace::Pace;
 use super::{End, Item, Settings};
 use crate::failure::{Class, Failure};
 use crate::session::Root;
@@ -37,14 +39,39 @@ impl<E: Into<Failure>> From<E> for Trouble {
     }
 }
 
-/// Moves one object.
+/// What came of a transfer.
+#[derive(Debug)]
+pub(super) enum Carried {
+    Done(Outcome),
+    /// The destination held something already.
+    Kept,
+}
+
+/// Whether the destination holds something already. Requests: those of a head for an object.
+pub(super) async fn is_present(destination: &End) -> Result<bool, Failure> {
+    match destination {
+        End::Stream => Ok(false),
+        End::Local(path) => Ok(path.symlink_metadata().is_ok()),
+        End::Object(root, at) => match root.engine.head(at).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error.into()),
+        },
+    }
+}
+
+/// Transfers one object.
 pub(super) async fn carry(
     item: &Item,
     settings: &Settings,
     gate: &Gate,
     progress: SharedProgress,
-) -> Result<Outcome, Trouble> {
+) -> Result<Carried, Trouble> {
     let started = Instant::now();
+    if settings.keep && is_present(&item.destination).await? {
+        return Ok(Carried::Kept);
+    }
+    let mut departure = if settings.moving { Departure::announced(item).await? } else { None };
     let outcome = match (&item.source, &item.destination) {
         (End::Local(path), End::Object(to, at)) => {
             let name = path.file_name().and_then(|name| name.to_str());
@@ -60,6 +87,9 @@ pub(super) async fn carry(
         }
         (End::Object(from, at), End::Local(target)) => {
             let report = download(from, at, target, &progress).await?;
+            if settings.moving {
+                departure = Some(Departure::Object(Box::new(report.head.clone())));
+            }
             Outcome {
                 logical: report.head.size,
                 moved: report.fetched,
@@ -73,7 +103,10 @@ pub(super) async fn carry(
             return Err(Failure::usage("one side has to be in a store").into());
         }
     };
-    Ok(Outcome { took: started.elapsed(), ..outcome })
+    if let Some(departure) = departure {
+        departure.leave(item, &outcome).await?;
+    }
+    Ok(Carried::Done(Outcome { took: started.elapsed(), ..outcome }))
 }
 
 async fn put(
@@ -230,4 +263,5 @@ fn standard_input() -> BoxStream<'static, io::Result<Bytes>> {
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) gate: Arc<Gate>,
+    pub(super) pace: Pace,
 }

@@ -7,15 +7,15 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::task::JoinSet;
 
-use super::carry::{Shared, Trouble, carry};
+use super::carry::{Carried, Shared, Trouble, carry, is_present};
 use super::gate::Gate;
+use super::pace::Pace;
 use super::source::archived;
 use super::{Item, Planned, Settings};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::failure::{Class, Failure};
 use crate::progress;
-use crate::tally::Outcome;
 
 /// How transfers are carried out.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Execution {
     pub(crate) dry: bool,
 }
 
-type Ended = (Box<Item>, Result<Outcome, Trouble>);
+type Ended = (Box<Item>, Result<Carried, Trouble>);
 
 /// Carries out all that is planned. What fails or is passed over is reported and counted; others go on.
 ///
@@ -37,8 +37,9 @@ pub(crate) async fn execute(
     execution: Execution,
 ) -> Result<(), CliError> {
     let _ticker = progress::start(&context.meter, &context.output);
-    let shared = Shared { settings: Arc::new(execution.settings), gate: Arc::new(Gate::default()) };
-    let jobs = context.session.jobs();
+    let pace = Pace::new(context.session.jobs());
+    let most = pace.most();
+    let shared = Shared { settings: Arc::new(execution.settings), gate: Arc::new(Gate::default()), pace };
     let mut running: JoinSet<Ended> = JoinSet::new();
     let mut exhausted = false;
     let result = loop {
@@ -54,11 +55,13 @@ pub(crate) async fn execute(
                 },
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             },
-            next = planned.next(), if !exhausted && running.len() < jobs => match next {
-                Some(Ok(Planned::Move(item))) if execution.dry => if let Err(error) = context.output.dry(&item.line) {
-                    break Err(error.into());
-                },
-                Some(Ok(Planned::Move(item))) => start(context, &shared, &mut running, item),
+            next = planned.next(), if !exhausted && running.len() < most => match next {
+                Some(Ok(Planned::Transfer(item))) if execution.dry => {
+                    if let Err(error) = rehearse(context, &shared, &item).await {
+                        break Err(error);
+                    }
+                }
+                Some(Ok(Planned::Transfer(item))) => start(context, &shared, &mut running, item),
                 Some(Ok(Planned::Skip(warning))) => if let Some(warning) = warning {
                     context.tally.skipped();
                     if let Err(error) = context.output.skipped(&warning) {
@@ -101,6 +104,7 @@ fn start(context: &Context, shared: &Shared, running: &mut JoinSet<Ended>, item:
     context.meter.announce(item.size);
     let (meter, shared) = (Arc::clone(&context.meter), shared.clone());
     running.spawn(async move {
+        let _turn = shared.pace.turn(&item).await;
         let name = item.line.source.rsplit('/').next().unwrap_or_default();
         let shown = meter.begin(name, item.size);
         let result = carry(&item, &shared.settings, &shared.gate, shown.listener()).await;
@@ -109,9 +113,20 @@ fn start(context: &Context, shared: &Shared, running: &mut JoinSet<Ended>, item:
     });
 }
 
-fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Outcome, Trouble>) -> Result<(), CliError> {
+/// Says what would be done.
+async fn rehearse(context: &Context, shared: &Shared, item: &Item) -> Result<(), CliError> {
+    if shared.settings.keep && is_present(&item.destination).await.map_err(CliError::fatal)? {
+        return Ok(());
+    }
+    context.tally.planned(item.size.unwrap_or(0));
+    context.output.dry(&item.line)?;
+    Ok(())
+}
+
+fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Carried, Trouble>) -> Result<(), CliError> {
     match result {
-        Ok(outcome) => {
+        Ok(Carried::Kept) => context.output.kept(&item.line)?,
+        Ok(Carried::Done(outcome)) => {
             context.tally.done(&outcome);
             context.output.transferred(&item.line, &outcome)?;
         }
@@ -123,6 +138,9 @@ fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Outcom
 }
 
 fn failed(context: &Context, shared: &Shared, item: &Item, failure: &Failure) -> Result<(), CliError> {
+    if failure.is_final() {
+        return Err(CliError::plain(failure.clone()));
+    }
     match (failure.class, &item.source) {
         (Class::Archived, super::End::Object(root, at)) => {
             if !shared.settings.ignore_archived {

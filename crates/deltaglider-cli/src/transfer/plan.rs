@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{End, Entry, Item, Planned};
+use super::{End, Entry, Item, Planned, Ready};
 use crate::local;
 use crate::operand::as_directory;
 use crate::output::{Action, Line, Warning};
@@ -36,7 +36,8 @@ impl Destination {
         if recursive || key.is_empty() || key.ends_with('/') { Self::Prefix(root) } else { Self::Object(root) }
     }
 
-    fn end(&self, relative: &str) -> End {
+    /// Where the entry of a name goes.
+    pub(super) fn end(&self, relative: &str) -> End {
         match self {
             Self::Stream => End::Stream,
             Self::File(path) => End::Local(path.clone()),
@@ -51,27 +52,48 @@ impl Destination {
     }
 }
 
-/// Plans one entry.
-pub(crate) fn plan(entry: Entry, destination: &Destination, alone: bool, ignore_archived: bool) -> Planned {
-    let (source, relative, size) = match entry {
-        Entry::Ready { end, relative, size } => (end, relative, size),
-        Entry::Unfit(warning) => return Planned::Skip(Some(warning)),
-        Entry::Archived(warning) => return Planned::Skip((!ignore_archived).then_some(warning)),
-    };
-    if let (End::Object(root, at), Destination::Directory(_)) = (&source, destination)
-        && let Some(message) = unfit_for_a_path(&relative)
-    {
-        return Planned::Skip(Some(Warning { path: root.url(at.key()), message: message.to_owned() }));
+/// What the plans of all entries have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Planner {
+    pub(crate) destination: Destination,
+    /// The entry is the only one of its command, named on the command line.
+    pub(crate) alone: bool,
+    /// Sources go when they have arrived.
+    pub(crate) moving: bool,
+    /// Nothing is said of what lies in an archive.
+    pub(crate) ignore_archived: bool,
+}
+
+impl Planner {
+    /// Plans one entry.
+    pub(crate) fn plan(&self, entry: Entry) -> Planned {
+        match entry {
+            Entry::Ready(ready) => self.plan_ready(*ready),
+            Entry::Unfit { warning, .. } => Planned::Skip(Some(warning)),
+        }
     }
-    let destination = destination.end(&relative);
-    let action = match (&source, &destination) {
-        (End::Object(..), End::Object(..)) => Action::Copy,
-        (_, End::Object(..)) => Action::Upload,
-        _ => Action::Download,
-    };
-    let streamed = matches!(source, End::Stream) || matches!(destination, End::Stream);
-    let line = Line { action, source: shown(&source), destination: Some(shown(&destination)), streamed };
-    Planned::Move(Box::new(Item { source, destination, size, line, alone }))
+
+    fn plan_ready(&self, entry: Ready) -> Planned {
+        let Ready { end: source, relative, size, archived, .. } = entry;
+        if let Some(warning) = archived {
+            return Planned::Skip((!self.ignore_archived).then_some(warning));
+        }
+        if let (End::Object(root, at), Destination::Directory(_)) = (&source, &self.destination)
+            && let Some(message) = unfit_for_a_path(&relative)
+        {
+            return Planned::Skip(Some(Warning { path: root.url(at.key()), message: message.to_owned() }));
+        }
+        let destination = self.destination.end(&relative);
+        let action = match (&source, &destination) {
+            _ if self.moving => Action::Move,
+            (End::Object(..), End::Object(..)) => Action::Copy,
+            (_, End::Object(..)) => Action::Upload,
+            _ => Action::Download,
+        };
+        let streamed = matches!(source, End::Stream) || matches!(destination, End::Stream);
+        let line = Line { action, source: shown(&source), destination: Some(shown(&destination)), streamed };
+        Planned::Transfer(Box::new(Item { source, destination, size, line, alone: self.alone }))
+    }
 }
 
 /// Why a key cannot be the path of a file below a directory.
@@ -130,9 +152,17 @@ mod tests {
     #[test]
     fn warnings_pass_through() {
         let warning = Warning { path: "x".to_owned(), message: "y".to_owned() };
-        let destination = Destination::Stream;
-        let unfit = plan(Entry::Unfit(warning.clone()), &destination, false, false);
+        let planner = Planner { destination: Destination::Stream, alone: false, moving: false, ignore_archived: true };
+        let unfit = planner.plan(Entry::Unfit { warning: warning.clone(), relative: "x".to_owned() });
         assert!(matches!(unfit, Planned::Skip(Some(_))));
-        assert!(matches!(plan(Entry::Archived(warning), &destination, false, true), Planned::Skip(None)));
+        let archived = Ready {
+            end: End::Stream,
+            relative: "x".to_owned(),
+            size: None,
+            modified: None,
+            listed: None,
+            archived: Some(warning),
+        };
+        assert!(matches!(planner.plan(Entry::Ready(Box::new(archived))), Planned::Skip(None)));
     }
 }

@@ -1,10 +1,12 @@
 //! Where transfers come from: a file, a tree, an object, or everything under a prefix.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use async_stream::try_stream;
-use deltaglider::core::Location;
-use deltaglider::core::engine::{LogicalEntry, LogicalListRequest, LogicalObject};
+use deltaglider::core::engine::{LogicalEntry, LogicalListRequest, LogicalObject, StoredForm};
+use deltaglider::core::store::ETag;
+use deltaglider::core::{Location, Sha256};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
@@ -46,16 +48,42 @@ pub(crate) struct SourceOptions {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     /// To be moved.
-    Ready {
-        end: End,
-        /// Its name below the source, with `/` between its parts.
-        relative: String,
-        size: Option<u64>,
-    },
+    Ready(Box<Ready>),
     /// To be passed over with a warning.
-    Unfit(Warning),
-    /// In an archive.
-    Archived(Warning),
+    Unfit {
+        warning: Warning,
+        /// Its name below the source; what is below that name could not be looked at.
+        relative: String,
+    },
+}
+
+/// Something that can be moved.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) end: End,
+    /// Its name below the source, with `/` between its parts.
+    pub(crate) relative: String,
+    pub(crate) size: Option<u64>,
+    /// When it was written; known of files, and of objects that a listing told of.
+    pub(crate) modified: Option<SystemTime>,
+    /// What a listing told of an object.
+    pub(crate) listed: Option<Listed>,
+    /// What to say instead of moving it, where it lies in an archive.
+    pub(crate) archived: Option<Warning>,
+}
+
+/// What a listing tells of an object's content and form.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) sha256: Option<Sha256>,
+    pub(crate) e_tag: ETag,
+    pub(crate) stored: StoredForm,
+}
+
+impl Ready {
+    fn new(end: End, relative: String, size: Option<u64>) -> Self {
+        Self { end, relative, size, modified: None, listed: None, archived: None }
+    }
 }
 
 /// Entries that walks and listings may be ahead by.
@@ -65,8 +93,8 @@ const AHEAD: usize = 256;
 pub(crate) fn entries(source: Source, options: SourceOptions) -> BoxStream<'static, Result<Entry, CliError>> {
     match source {
         Source::Stream => {
-            let entry = Entry::Ready { end: End::Stream, relative: "-".to_owned(), size: None };
-            futures::stream::iter([Ok(entry)]).boxed()
+            let entry = Ready::new(End::Stream, "-".to_owned(), None);
+            futures::stream::iter([Ok(Entry::Ready(Box::new(entry)))]).boxed()
         }
         Source::Local(path) if options.recursive => tree(path, options),
         Source::Local(path) => {
@@ -92,13 +120,12 @@ fn tree(root: PathBuf, options: SourceOptions) -> BoxStream<'static, Result<Entr
 
 fn local_entry(found: Found, filter: &Filter) -> Option<Entry> {
     match found {
-        Found::Unfit(warning) => Some(Entry::Unfit(warning)),
+        Found::Unfit { warning, relative } => Some(Entry::Unfit { warning, relative }),
         Found::File(file) => {
             let absolute = local::absolute(&file.path);
-            filter.allows(&file.relative, absolute.to_str()).then(|| Entry::Ready {
-                end: End::Local(file.path),
-                relative: file.relative,
-                size: Some(file.size),
+            filter.allows(&file.relative, absolute.to_str()).then(|| {
+                let ready = Ready::new(End::Local(file.path), file.relative, Some(file.size));
+                Entry::Ready(Box::new(Ready { modified: Some(file.modified), ..ready }))
             })
         }
     }
@@ -123,7 +150,7 @@ fn object(root: Root, options: SourceOptions) -> BoxStream<'static, Result<Entry
                 None
             };
             let at = root.at.clone();
-            yield Entry::Ready { end: End::Object(root, at), relative, size };
+            yield Entry::Ready(Box::new(Ready::new(End::Object(root, at), relative, size)));
         }
     }
     .boxed()
@@ -168,13 +195,13 @@ fn listed(root: &Root, object: LogicalObject, options: &SourceOptions) -> Option
     if is_marker || !options.filter.allows(&relative, None) {
         return None;
     }
-    if let Some(class) = object.storage_class.as_deref().filter(|class| is_archive(class))
-        && !options.force_archived
-    {
-        return Some(Entry::Archived(archived(&root.url(&object.key), class)));
-    }
+    let class = object.storage_class.as_deref().filter(|class| is_archive(class) && !options.force_archived);
+    let archived = class.map(|class| archived(&root.url(&object.key), class));
     let at = Location::new(root.at.bucket(), object.key);
-    Some(Entry::Ready { end: End::Object(root.clone(), at), relative, size: Some(object.size) })
+    let ready = Ready::new(End::Object(root.clone(), at), relative, Some(object.size));
+    let listed = Listed { sha256: object.sha256, e_tag: object.e_tag, stored: object.stored };
+    let modified = Some(object.last_modified);
+    Some(Entry::Ready(Box::new(Ready { modified, listed: Some(listed), archived, ..ready })))
 }
 
 /// What is said of an object in an archive.

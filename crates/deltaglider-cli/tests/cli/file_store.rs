@@ -236,7 +236,7 @@ fn wrong_command_lines_end_with_252() {
         &["rm", "a.txt"],
         &["mb", "bucket"],
         &["rb", "s3://b/key"],
-        &["sync", "d", "STORE/"],
+        &["sink", "d", "STORE/"],
     ];
     for line in lines {
         let run = bench.run(line);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod bench;
 mod cache;
 mod canary;
@@ -10,7 +11,9 @@ mod file_store;
 mod keys;
 mod leftovers;
 mod memory;
+mod moving;
 mod rotation;
 mod s3;
 mod sharing;
 mod signals;
+mod sync;

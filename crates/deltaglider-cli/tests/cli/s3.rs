@@ -123,6 +123,24 @@ fn without_credentials_transfers_fail_and_listings_say_253() {
 }
 
 #[test]
+fn a_profile_that_is_nowhere_ends_every_command() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    bench.write("a.txt", b"a");
+    for line in [
+        ["cp", "a.txt", "s3://shop/"].as_slice(),
+        &["sync", ".", "s3://shop/"],
+        &["ls", "s3://shop"],
+        &["rm", "s3://shop/a"],
+    ] {
+        let refused = bench.run(&[line, &["--profile", "ghost"]].concat());
+        assert_eq!((refused.code, refused.out.as_str()), (253, ""), "{line:?} {refused:?}");
+        let said = "error: The config profile (ghost) could not be found\n";
+        assert!(refused.err.starts_with(said), "{line:?} {}", refused.err);
+    }
+}
+
+#[test]
 fn listings_fold_and_name_buckets() {
     let cloud = Cloud::with_bucket();
     let bench = &cloud.bench;

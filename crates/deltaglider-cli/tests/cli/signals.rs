@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Command;
 
 use crate::bench::{Bench, archive};
+use crate::s3::Cloud;
 
 fn signal(name: &str, pid: u32) {
     assert!(Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap().success());
@@ -33,9 +34,36 @@ fn signals_break_off_and_leave_nothing() {
 }
 
 #[test]
+fn an_upload_in_parts_that_is_broken_off_is_aborted() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    // Sixteen parts and more, slowly: under way when the signal comes.
+    bench.write("big.bin", &vec![7; 80 << 20]);
+    for signals in 1..=2 {
+        let mut child = bench.start(&["cp", "big.bin", "s3://shop/", "--bwlimit", "4MiB"]);
+        while cloud.server.uploads().is_empty() {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended before its upload began");
+            std::thread::yield_now();
+        }
+        for _ in 0..signals {
+            signal("INT", child.id());
+        }
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(130), "{err}");
+        if signals == 1 {
+            assert!(err.contains("cancelled: ctrl-c received"), "{err}");
+            assert_eq!(cloud.server.uploads(), Vec::<String>::new());
+        }
+        assert_eq!(bench.left_behind(), Vec::<String>::new());
+        assert_eq!(bench.run(&["ls", "s3://shop"]).out, "");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let bench = Bench::with_store();
-    for number in 0..50 {
+    for number in 0..1000 {
         bench.write(&format!("d/{number}"), b"x");
     }
     bench.write("big.bin", &vec![7; 4 << 20]);

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::conditions::random_u64;
 use super::put::is_own_delta;
 use super::reference::{ReferenceState, StoredReference};
-use super::{Engine, StoredForm};
+use super::{Engine, LogicalHead, StoredForm};
 use crate::delta_space::{StoredName, delta_form, may_be_foreign, whole_form};
 use crate::error::Error;
 use crate::record::Record;
@@ -59,7 +59,28 @@ impl Engine {
     /// Requests: 2, or 4 where a delta goes (HEAD, DELETE, DELETE, LIST); 6 more where it was the last of its space, so that
     /// nothing that needs the reference can be lost.
     pub async fn delete(&self, at: &Location) -> Result<DeleteReport, Error> {
-        let forms = self.forms(DeleteRequest::from(at.clone())).await?;
+        self.delete_forms(self.forms(DeleteRequest::from(at.clone())).await?).await
+    }
+
+    /// Deletes an object, in all of its forms, if it still is what a head said; else it stays.
+    ///
+    /// It is looked at just before: who writes between that look and the delete loses what they wrote. Requests: those of a head,
+    /// 1 or 2 for the delete, and for the last delta of a space those of [`Engine::delete`].
+    ///
+    /// # Errors
+    /// [`Error::SourceChanged`] where it is another object by now; [`Error::Store`] with `NotFound` where it is gone.
+    pub async fn delete_unchanged(&self, at: &Location, expected: &LogicalHead) -> Result<DeleteReport, Error> {
+        let now = self.head(at).await?;
+        let what = |head: &LogicalHead| (head.size, head.e_tag.clone(), head.sha256, head.last_modified);
+        if what(&now) != what(expected) || now.stored != expected.stored {
+            return Err(Error::SourceChanged);
+        }
+        let request = DeleteRequest { at: at.clone(), stored: Some(now.stored) };
+        self.delete_forms(self.forms(request).await?).await
+    }
+
+    async fn delete_forms(&self, forms: Forms) -> Result<DeleteReport, Error> {
+        let at = &forms.at;
         let store = &self.inner.store;
         // The whole form first: should we die in between, the object is still its delta and no older content comes to light.
         for whole in &forms.whole {

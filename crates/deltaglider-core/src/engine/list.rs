@@ -8,13 +8,14 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::head::{Candidate, logical_head};
+use super::heads::{Glimpse, Harvest};
 use super::{Engine, LogicalHead, RememberedHead, StoredForm};
 use crate::delta_space::{StoredName, is_escaped, logical_directory, stored_prefix, whole_form};
 use crate::error::Error;
 use crate::policy::may_be_delta;
 use crate::record::Record;
 use crate::store::{ETag, ListEntry, ListRequest, ListedObject, ObjectHead, found};
-use crate::{Location, Sha256};
+use crate::{DeltaSpace, Location, Sha256};
 
 /// Which objects to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,12 +78,15 @@ pub struct LogicalObject {
 struct Seen {
     stored_key: String,
     entry: Option<(LogicalEntry, bool)>,
+    /// The head that it took.
+    glimpse: Option<Glimpse>,
 }
 
 impl Engine {
     /// Lists objects as their users know them, as far as the stream is read.
     ///
     /// Requests: the store's pages, and one HEAD for each delta and each large object that was not seen before, several at a time.
+    /// What has been seen is kept in the cache where that outlives this client.
     /// Objects that may still be overtaken by the delta of a shorter name (`a.zip-1` by `a.zip.delta`) are held back in memory.
     pub fn list(&self, request: LogicalListRequest) -> BoxStream<'static, Result<LogicalEntry, Error>> {
         let engine = self.clone();
@@ -94,6 +98,8 @@ impl Engine {
             page_size: request.page_size,
         };
         let parallel = self.inner.limits.heads.max(1);
+        let mut harvest = (self.keeps_heads() && request.start_after.is_none()).then(Harvest::default);
+        let stored_prefix = stored.prefix.clone();
         async_stream::try_stream! {
             let bucket = request.bucket.clone();
             let mut seen = engine
@@ -107,12 +113,19 @@ impl Engine {
                 })
                 .buffered(parallel);
             let mut merge = Merge::default();
-            while let Some(next) = seen.try_next().await? {
+            while let Some(mut next) = seen.try_next().await? {
+                if let (Some(harvest), Some(glimpse)) = (&mut harvest, next.glimpse.take()) {
+                    harvest.add(glimpse);
+                }
                 for entry in merge.push(next) {
                     if wanted(&request, &entry) {
                         yield entry;
                     }
                 }
+            }
+            // Before the last entries: who has seen them may stop reading.
+            if let Some(harvest) = harvest {
+                engine.keep_heads(harvest, &stored_prefix).await;
             }
             for entry in merge.finish() {
                 if wanted(&request, &entry) {
@@ -127,47 +140,69 @@ impl Engine {
         let object = match entry {
             ListEntry::Prefix(stored_key) => {
                 let entry = logical_directory(&stored_key).map(|prefix| (LogicalEntry::Prefix(prefix), false));
-                return Ok(Seen { stored_key, entry });
+                return Ok(Seen { stored_key, entry, glimpse: None });
             }
             ListEntry::Object(object) => object,
         };
         let at = Location::new(bucket, object.key.as_str());
+        let mut glimpse = None;
         let entry = match StoredName::of(&object.key) {
             StoredName::Internal => None,
             StoredName::Whole(key) => {
                 // The store's entity tag is the MD5 of the content but for objects that were stored in parts.
                 let in_parts = object.e_tag.unquoted().contains('-');
-                let logical =
-                    if in_parts { self.see_head(&Candidate::Whole(at.clone()), &object).await? } else { None };
+                let logical = if in_parts {
+                    self.see_head(&Candidate::Whole(at.clone()), &object, &mut glimpse).await?
+                } else {
+                    None
+                };
                 let stored = StoredForm::Whole { at };
                 Some((line(key, &object, stored, logical.as_ref()), false))
             }
-            StoredName::Reference => self.see_foreign(at, &object).await?,
-            StoredName::Delta(key) => match self.see_head(&Candidate::Delta(at.clone()), &object).await? {
-                Some(head) => {
-                    let stored = head.stored.clone();
-                    Some((line(key, &object, stored, Some(&head)), true))
+            StoredName::Reference => self.see_foreign(at, &object, &mut glimpse).await?,
+            StoredName::Delta(key) => {
+                match self.see_head(&Candidate::Delta(at.clone()), &object, &mut glimpse).await? {
+                    Some(head) => {
+                        let stored = head.stored.clone();
+                        Some((line(key, &object, stored, Some(&head)), true))
+                    }
+                    None => self.see_foreign(at, &object, &mut glimpse).await?,
                 }
-                None => self.see_foreign(at, &object).await?,
-            },
+            }
         };
-        Ok(Seen { stored_key: object.key, entry })
+        Ok(Seen { stored_key: object.key, entry, glimpse })
     }
 
     /// A line for an object of an internal name that is not ours; none for one that is, or that is gone.
-    async fn see_foreign(&self, at: Location, object: &ListedObject) -> Result<Option<(LogicalEntry, bool)>, Error> {
-        let Some(head) = self.see_head(&Candidate::Foreign(at), object).await? else { return Ok(None) };
+    async fn see_foreign(
+        &self,
+        at: Location,
+        object: &ListedObject,
+        glimpse: &mut Option<Glimpse>,
+    ) -> Result<Option<(LogicalEntry, bool)>, Error> {
+        let Some(head) = self.see_head(&Candidate::Foreign(at), object, glimpse).await? else { return Ok(None) };
         let stored = head.stored.clone();
         Ok(Some((line(object.key.clone(), object, stored, Some(&head)), false)))
     }
 
     /// The logical head of a listed object: remembered, else by one HEAD.
-    async fn see_head(&self, candidate: &Candidate, object: &ListedObject) -> Result<Option<LogicalHead>, Error> {
+    async fn see_head(
+        &self,
+        candidate: &Candidate,
+        object: &ListedObject,
+        glimpse: &mut Option<Glimpse>,
+    ) -> Result<Option<LogicalHead>, Error> {
         let key = (candidate.at().clone(), object.e_tag.clone());
-        let remembered = {
+        let remember = || {
             let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
             heads.get(&key).cloned()
         };
+        let mut remembered = remember();
+        if remembered.is_none() && self.keeps_heads() {
+            self.recall_heads(&DeltaSpace::of_stored(candidate.at())).await;
+            remembered = remember();
+        }
+        let fresh = remembered.is_none();
         let remembered = match remembered {
             Some(remembered) => remembered,
             None => {
@@ -178,6 +213,7 @@ impl Engine {
                 remembered
             }
         };
+        *glimpse = Some(Glimpse { at: candidate.at().clone(), head: Arc::clone(&remembered), fresh });
         match logical_head(candidate, &remembered.head) {
             Ok(head) => Ok(head),
             Err(error) => {
@@ -330,7 +366,7 @@ mod tests {
             StoredName::Whole(key) => object(key, false),
             _ => None,
         };
-        Seen { stored_key: stored_key.to_owned(), entry }
+        Seen { stored_key: stored_key.to_owned(), entry, glimpse: None }
     }
 
     fn merge(stored: &[&str]) -> Vec<(String, bool)> {

@@ -27,6 +27,10 @@ pub enum Operation {
     DeleteBucket,
     /// Listing buckets.
     ListBuckets,
+    /// Reading the access control list of a bucket.
+    GetBucketAcl,
+    /// Replacing the access control list of a bucket.
+    PutBucketAcl,
 }
 
 impl Operation {
@@ -43,6 +47,8 @@ impl Operation {
             Self::CreateBucket => "CreateBucket",
             Self::DeleteBucket => "DeleteBucket",
             Self::ListBuckets => "ListBuckets",
+            Self::GetBucketAcl => "GetBucketAcl",
+            Self::PutBucketAcl => "PutBucketAcl",
         }
     }
 }

@@ -13,14 +13,12 @@ use deltaglider_core::store::{
 use deltaglider_core::{Location, Md5};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::{self, StreamingBlob};
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
+use super::acl;
 use super::conditions::{Conditions, Honour};
-
-/// What stays unencoded in a listing with `encoding-type=url`.
-const LISTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
+use super::token::{encode, read_token, write_token};
 
 /// How large what may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +44,7 @@ struct Shared {
     conditions: Conditions,
     limits: Limits,
     uploads: BTreeMap<String, Upload>,
+    acls: HashMap<String, Vec<dto::Grant>>,
     begun: u64,
     /// Entity tags of objects that came in parts, by place and by the tag that the store below gives.
     tags: HashMap<(Location, ETag), ETag>,
@@ -387,6 +386,25 @@ impl S3 for Backend {
         Ok(S3Response::new(dto::ListBucketsOutput { buckets: Some(buckets.collect()), ..Default::default() }))
     }
 
+    async fn get_bucket_acl(
+        &self,
+        request: S3Request<dto::GetBucketAclInput>,
+    ) -> S3Result<S3Response<dto::GetBucketAclOutput>> {
+        self.find_bucket(&request.input.bucket).await?;
+        let grants = self.shared().acls.get(&request.input.bucket).cloned().unwrap_or_else(acl::private);
+        Ok(S3Response::new(dto::GetBucketAclOutput { grants: Some(grants), owner: Some(acl::owner()) }))
+    }
+
+    async fn put_bucket_acl(
+        &self,
+        request: S3Request<dto::PutBucketAclInput>,
+    ) -> S3Result<S3Response<dto::PutBucketAclOutput>> {
+        let bucket = request.input.bucket.clone();
+        self.find_bucket(&bucket).await?;
+        self.shared().acls.insert(bucket, acl::asked(request.input)?);
+        Ok(S3Response::new(dto::PutBucketAclOutput::default()))
+    }
+
     async fn create_multipart_upload(
         &self,
         request: S3Request<dto::CreateMultipartUploadInput>,
@@ -553,20 +571,6 @@ fn source(source: &dto::CopySource) -> S3Result<Location> {
 
 fn dto_tag(tag: &ETag) -> dto::ETag {
     dto::ETag::Strong(tag.unquoted().to_owned())
-}
-
-/// S3 writes a space as `+`.
-fn encode(name: &str) -> String {
-    utf8_percent_encode(name, LISTED).to_string().replace("%20", "+")
-}
-
-fn write_token(name: &str) -> String {
-    format!("after.{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
-}
-
-fn read_token(token: &str) -> S3Result<String> {
-    let name = token.strip_prefix("after.").ok_or_else(|| s3_error!(InvalidArgument, "Not a token of this server"))?;
-    Ok(percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned())
 }
 
 /// An error of the store below in the words of S3.

@@ -186,8 +186,10 @@ fn describe(method: &Method, uri: &Uri, headers: &HeaderMap) -> LoggedRequest {
     let operation = match (method.as_str(), bucket.is_empty(), key.is_empty()) {
         ("GET", true, _) => "ListBuckets",
         ("GET", _, true) if asks("uploads") => "ListMultipartUploads",
+        ("GET", _, true) if asks("acl") => "GetBucketAcl",
         ("GET", _, true) => "ListObjectsV2",
         ("HEAD", _, true) => "HeadBucket",
+        ("PUT", _, true) if asks("acl") => "PutBucketAcl",
         ("PUT", _, true) => "CreateBucket",
         ("DELETE", _, true) => "DeleteBucket",
         ("POST", _, true) => "DeleteObjects",

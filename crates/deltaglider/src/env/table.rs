@@ -1,10 +1,10 @@
 //! The table of all variables, from which their reference page is made.
 
 use super::{
-    AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, CACHE_BACKEND, CACHE_DIR, CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEY_FILE,
-    CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID, CACHE_KEY_REFRESH_SECS, CACHE_MAX_SIZE_MB,
-    CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, CODEC, DELTA_EXTENSIONS, DELTA_JOBS, EFFORT, JOBS, JSON,
-    LOG, LOG_LEVEL, MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
+    AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, BWLIMIT, CACHE_BACKEND, CACHE_DIR, CACHE_ENCRYPTION_KEY,
+    CACHE_ENCRYPTION_KEY_FILE, CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID, CACHE_KEY_REFRESH_SECS,
+    CACHE_MAX_SIZE_MB, CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, CODEC, DELTA_EXTENSIONS, DELTA_JOBS,
+    EFFORT, JOBS, JSON, LOG, LOG_LEVEL, MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
 };
 
 /// A variable of the environment.
@@ -112,6 +112,11 @@ pub const VARIABLES: &[Variable] = &[
     ),
     library(JOBS, "Transfers at a time, from 1.", "8"),
     library(DELTA_JOBS, "Codec runs at a time, from 1.", "the number of processors"),
+    library(
+        BWLIMIT,
+        "Bytes that all requests to S3 together move in a second, up and down, such as `10MiB`.",
+        "unbounded",
+    ),
     command_line(LOG, "Filter of the log: a level, or such as `deltaglider=debug,aws_config=info`.", "warn"),
     command_line(LOG_LEVEL, "The same, where DG_LOG is not set.", "warn"),
     command_line(JSON, "`1` answers as lines of JSON.", "0"),

@@ -1,0 +1,46 @@
+//! Whole copies for a while: for whoever has to fetch an object past this engine.
+
+use std::time::SystemTime;
+
+use futures::{StreamExt, TryStreamExt};
+
+use super::conditions::random_u64;
+use super::{Engine, GetRequest};
+use crate::Location;
+use crate::delta_space::temporary;
+use crate::error::Error;
+use crate::record::temporary_metadata;
+use crate::store::{Attributes, Operation, Placement, PutBody, PutOptions, StoreError, StoreErrorKind};
+
+impl Engine {
+    /// Stores a whole copy of an object at the bucket's root, below `.deltaglider/tmp/`, where no listing shows it, and says where.
+    /// It says of itself when it expires; removing it then is left to whoever purges the bucket.
+    ///
+    /// Requests: those of a get, and one put, in parts above the store's own threshold.
+    ///
+    /// # Errors
+    /// As [`Engine::get`] and [`Engine::put`]; nothing is left then.
+    pub async fn store_temporary(
+        &self,
+        at: &Location,
+        expires: SystemTime,
+        placement: &Placement,
+    ) -> Result<Location, Error> {
+        let got = self.get(at, &GetRequest::default()).await?;
+        let to = temporary(at, u128::from(random_u64()) << 64 | u128::from(random_u64()));
+        let metadata = temporary_metadata(at, got.head.sha256, expires, SystemTime::now());
+        let options = PutOptions {
+            attributes: Attributes { metadata, ..got.head.attributes },
+            placement: placement.clone(),
+            ..PutOptions::default()
+        };
+        let place = to.clone();
+        let stream = got.body.map_err(move |error| {
+            StoreError::new(Operation::Put, &place, StoreErrorKind::Other, "the object cannot be read")
+                .with_source(error)
+        });
+        let body = PutBody::Stream { size: Some(got.range.end - got.range.start), stream: stream.boxed() };
+        self.inner.store.put(&to, body, options).await?;
+        Ok(to)
+    }
+}
