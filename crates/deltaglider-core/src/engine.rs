@@ -10,6 +10,7 @@ mod head;
 mod list;
 mod making;
 pub mod plan;
+mod proof;
 mod put;
 mod reference;
 mod source;
@@ -29,7 +30,7 @@ pub use get::{DownloadReport, GetReport, GetRequest};
 pub use list::{LogicalEntry, LogicalListRequest, LogicalObject};
 pub use put::{Estimate, PutReport, PutRequest};
 pub use source::Source;
-pub use verify::{Verdict, VerifyReport};
+pub use verify::{Depth, Verdict, VerifyReport, VerifyRequest};
 
 use crate::cache::ReferenceCache;
 use crate::codec::DeltaCodec;

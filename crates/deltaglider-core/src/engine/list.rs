@@ -69,6 +69,8 @@ pub struct LogicalObject {
     pub last_modified: SystemTime,
     /// The form that is stored.
     pub stored: StoredForm,
+    /// The store's entity tag of that form.
+    pub stored_e_tag: ETag,
     /// Storage class of the stored object, where it is not the standard one.
     pub storage_class: Option<String>,
 }
@@ -163,21 +165,7 @@ impl Engine {
 
     /// The logical head of a listed object: remembered, else by one HEAD.
     async fn see_head(&self, candidate: &Candidate, object: &ListedObject) -> Result<Option<LogicalHead>, Error> {
-        let key = (candidate.at().clone(), object.e_tag.clone());
-        let remembered = {
-            let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
-            heads.get(&key).cloned()
-        };
-        let remembered = match remembered {
-            Some(remembered) => remembered,
-            None => {
-                let Some(head) = found(self.inner.store.head(candidate.at()).await)? else { return Ok(None) };
-                let remembered = Arc::new(RememberedHead { head });
-                let key = (candidate.at().clone(), remembered.head.e_tag.clone());
-                self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::clone(&remembered));
-                remembered
-            }
-        };
+        let Some(remembered) = self.listed_head(candidate.at(), &object.e_tag).await? else { return Ok(None) };
         match logical_head(candidate, &remembered.head) {
             Ok(head) => Ok(head),
             Err(error) => {
@@ -186,6 +174,28 @@ impl Engine {
                 Ok(Some(unreadable(candidate, &remembered.head)))
             }
         }
+    }
+
+    /// The head of a stored object that a listing has shown with this entity tag: remembered, else by one HEAD; `None` where it is
+    /// gone.
+    pub(super) async fn listed_head(
+        &self,
+        at: &Location,
+        e_tag: &ETag,
+    ) -> Result<Option<Arc<RememberedHead>>, Error> {
+        let key = (at.clone(), e_tag.clone());
+        let remembered = {
+            let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
+            heads.get(&key).cloned()
+        };
+        if remembered.is_some() {
+            return Ok(remembered);
+        }
+        let Some(head) = found(self.inner.store.head(at).await)? else { return Ok(None) };
+        let remembered = Arc::new(RememberedHead { head });
+        let key = (at.clone(), remembered.head.e_tag.clone());
+        self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::clone(&remembered));
+        Ok(Some(remembered))
     }
 }
 
@@ -219,6 +229,7 @@ fn line(key: String, object: &ListedObject, stored: StoredForm, head: Option<&Lo
         sha256: head.and_then(|head| head.sha256),
         last_modified: object.last_modified,
         stored,
+        stored_e_tag: object.e_tag.clone(),
         storage_class: object.storage_class.clone(),
     })
 }
