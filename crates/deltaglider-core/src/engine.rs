@@ -13,7 +13,9 @@ pub mod plan;
 mod proof;
 mod put;
 mod reference;
+pub mod repair;
 mod source;
+mod survey;
 mod verify;
 
 use std::num::NonZeroUsize;

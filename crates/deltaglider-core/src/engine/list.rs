@@ -176,13 +176,24 @@ impl Engine {
         }
     }
 
+    /// The heads of listed objects in their order, several at a time; each as [`Engine::listed_head`].
+    pub(super) fn listed_heads(
+        &self,
+        listed: Vec<(Location, ETag)>,
+    ) -> BoxStream<'static, Result<Option<Arc<RememberedHead>>, Error>> {
+        let engine = self.clone();
+        futures::stream::iter(listed)
+            .map(move |(at, e_tag)| {
+                let engine = engine.clone();
+                async move { engine.listed_head(&at, &e_tag).await }
+            })
+            .buffered(self.inner.limits.heads.max(1))
+            .boxed()
+    }
+
     /// The head of a stored object that a listing has shown with this entity tag: remembered, else by one HEAD; `None` where it is
     /// gone.
-    pub(super) async fn listed_head(
-        &self,
-        at: &Location,
-        e_tag: &ETag,
-    ) -> Result<Option<Arc<RememberedHead>>, Error> {
+    pub(super) async fn listed_head(&self, at: &Location, e_tag: &ETag) -> Result<Option<Arc<RememberedHead>>, Error> {
         let key = (at.clone(), e_tag.clone());
         let remembered = {
             let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);

@@ -336,7 +336,12 @@ impl Engine {
     }
 
     /// Keeps a proven reference in the cache, in a form.
-    pub(super) async fn keep(&self, digest: Sha256, form: Form, bytes: Bytes) -> Result<Arc<dyn RandomAccess>, CacheError> {
+    pub(super) async fn keep(
+        &self,
+        digest: Sha256,
+        form: Form,
+        bytes: Bytes,
+    ) -> Result<Arc<dyn RandomAccess>, CacheError> {
         let entry = CacheKey { digest, form };
         let kept = match entry.form == Form::STORED {
             true => self.inner.cache.insert_proven(&entry, Proven::hashed(bytes, digest)).await,

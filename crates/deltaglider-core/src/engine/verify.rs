@@ -78,11 +78,8 @@ impl Engine {
     pub async fn verify(&self, at: &Location) -> Result<VerifyReport, Error> {
         let mut head = None;
         let outcome = self.prove(at, &mut head).await;
-        let proven = if head.as_ref().is_some_and(|head| head.sha256.is_some()) {
-            Verdict::Proven
-        } else {
-            Verdict::Unproven
-        };
+        let proven =
+            if head.as_ref().is_some_and(|head| head.sha256.is_some()) { Verdict::Proven } else { Verdict::Unproven };
         match verdict(outcome.map(|()| proven))? {
             Verdict::Unreadable(error) => Err(error),
             verdict => Ok(VerifyReport { at: at.clone(), head, verdict }),
@@ -254,9 +251,7 @@ impl Engine {
             ReferenceProof::Damaged { at, actual: Some(actual) } => {
                 Some(Verdict::Damaged(Error::Integrity { at, expected: digest, actual }))
             }
-            ReferenceProof::Damaged { at, actual: None } => {
-                Some(Verdict::Damaged(missing_field(&at, "file-size")))
-            }
+            ReferenceProof::Damaged { at, actual: None } => Some(Verdict::Damaged(missing_field(&at, "file-size"))),
         })
     }
 }
@@ -270,18 +265,13 @@ fn verdict(outcome: Result<Verdict, Error>) -> Result<Verdict, Error> {
         Err(error) if error.is_integrity() => Ok(Verdict::Damaged(error)),
         Err(error) if error.is_not_found() => Err(error),
         Err(
-            error @ (Error::Store(_)
-            | Error::UnsupportedCodec { .. }
-            | Error::Memory { .. }
-            | Error::Contended { .. }),
+            error @ (Error::Store(_) | Error::UnsupportedCodec { .. } | Error::Memory { .. } | Error::Contended { .. }),
         ) => Ok(Verdict::Unreadable(error)),
         Err(error) => Err(error),
     }
 }
 
-fn judged(
-    checked: Result<(Option<LogicalHead>, Verdict), Error>,
-) -> Result<(Option<LogicalHead>, Verdict), Error> {
+fn judged(checked: Result<(Option<LogicalHead>, Verdict), Error>) -> Result<(Option<LogicalHead>, Verdict), Error> {
     match checked {
         Ok(checked) => Ok(checked),
         Err(error) => Ok((None, verdict(Err(error))?)),

@@ -1,0 +1,5 @@
+//! Care for buckets: what verify, repair, purge and stats find in them, and what is left when they are done.
+
+mod bench;
+mod repair;
+mod verify;
