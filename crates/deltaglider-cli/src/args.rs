@@ -8,8 +8,10 @@ pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod mb;
 pub(crate) mod rb;
+pub(crate) mod repair;
 pub(crate) mod rm;
 pub(crate) mod transfer;
+pub(crate) mod verify;
 pub(crate) mod version;
 
 use clap::{Parser, Subcommand};
@@ -60,6 +62,10 @@ pub(crate) enum Verb {
     Mb(mb::MbArgs),
     /// Removes an empty bucket, or with --force one that holds objects.
     Rb(rb::RbArgs),
+    /// Proves that objects give back what was stored.
+    Verify(verify::VerifyArgs),
+    /// Mends what verify --repair-plan finds, and loses nothing.
+    Repair(repair::RepairArgs),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
     /// Looks at the cache of references, and removes them.

@@ -7,7 +7,9 @@ mod ls;
 mod mb;
 mod rb;
 mod remove;
+mod repair;
 mod rm;
+mod verify;
 mod version;
 
 use crate::args::Verb;
@@ -23,6 +25,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Rm(args) => rm::run(args, context).await,
         Verb::Mb(args) => mb::run(&args, context).await,
         Verb::Rb(args) => rb::run(&args, context).await,
+        Verb::Verify(args) => verify::run(&args, context).await,
+        Verb::Repair(args) => repair::run(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
@@ -37,6 +41,8 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Rm(_) => "rm",
         Verb::Mb(_) => "mb",
         Verb::Rb(_) => "rb",
+        Verb::Verify(_) => "verify",
+        Verb::Repair(_) => "repair",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",

@@ -4,6 +4,9 @@ mod cache;
 mod human;
 mod json;
 mod key;
+mod repair;
+mod verify;
+mod versioned;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +14,7 @@ use std::time::Duration;
 
 use deltaglider::core::cache::Freed;
 use deltaglider::core::engine::LogicalObject;
+use deltaglider::core::engine::repair::Finding;
 use deltaglider::core::store::{BucketSummary, ListedObject};
 use indicatif::MultiProgress;
 
@@ -21,6 +25,8 @@ use crate::tally::{Outcome, Tally};
 pub(crate) use cache::{CacheStatus, Strategy};
 pub(crate) use human::{Palette, percent};
 pub(crate) use key::KeyLine;
+pub(crate) use repair::{RepairCounts, RepairStatus};
+pub(crate) use verify::{Status, Verified, VerifyCounts};
 
 /// What happens to an object, as `aws` calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +202,64 @@ impl Output {
             (true, false) if asked => self.result(&human::listing_total(objects, bytes, style)),
             _ => Ok(()),
         }
+    }
+
+    /// An object was verified.
+    pub(crate) fn verified(&self, verified: &Verified) -> io::Result<()> {
+        let bad = matches!(verified.status, Status::Damaged | Status::MissingReference | Status::Unreadable);
+        match (self.json, bad) {
+            (true, true) if self.loudness >= Loudness::Errors => self.result(&verified.json()),
+            (true, false) if self.loudness >= Loudness::Normal => self.result(&verified.json()),
+            (false, true) => self.message(Loudness::Errors, &verified.text(self.palette, self.loudness)),
+            (false, false) if self.loudness >= Loudness::Normal => {
+                self.result(&verified.text(self.palette, self.loudness))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What verifications came to.
+    pub(crate) fn verify_summary(&self, counts: &VerifyCounts, took: Duration, exit: Exit) -> io::Result<()> {
+        if self.loudness < Loudness::Normal {
+            return Ok(());
+        }
+        self.result(&if self.json { counts.json(took, exit) } else { counts.text() })
+    }
+
+    /// A finding of a repair, and what became of it.
+    pub(crate) fn repaired(
+        &self,
+        finding: &Finding,
+        status: &RepairStatus,
+        url: &dyn Fn(&str) -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            return if self.loudness >= Loudness::Normal {
+                self.result(&repair::json(finding, status, url))
+            } else {
+                Ok(())
+            };
+        }
+        let text = repair::text(finding, status, url, self.palette, self.loudness);
+        match status {
+            RepairStatus::Left(_) | RepairStatus::Failed(_) => self.message(Loudness::Errors, &text),
+            _ if self.loudness >= Loudness::Normal => self.result(&text),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a repair came to.
+    pub(crate) fn repair_summary(
+        &self,
+        operation: &'static str,
+        counts: &RepairCounts,
+        dry: bool,
+        exit: Exit,
+    ) -> io::Result<()> {
+        if self.loudness < Loudness::Normal {
+            return Ok(());
+        }
+        self.result(&if self.json { counts.json(operation, exit) } else { counts.text(dry) })
     }
 
     /// What is cached.

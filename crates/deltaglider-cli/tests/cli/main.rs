@@ -5,6 +5,7 @@
 mod bench;
 mod cache;
 mod canary;
+mod care;
 mod file_store;
 mod keys;
 mod leftovers;
