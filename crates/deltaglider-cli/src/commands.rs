@@ -5,10 +5,12 @@ mod cp;
 mod key;
 mod ls;
 mod mb;
+mod purge;
 mod rb;
 mod remove;
 mod repair;
 mod rm;
+mod stats;
 mod verify;
 mod version;
 
@@ -27,6 +29,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Rb(args) => rb::run(&args, context).await,
         Verb::Verify(args) => verify::run(&args, context).await,
         Verb::Repair(args) => repair::run(&args, context).await,
+        Verb::Purge(args) => purge::run(&args, context).await,
+        Verb::Stats(args) => stats::run(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
@@ -43,6 +47,8 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Rb(_) => "rb",
         Verb::Verify(_) => "verify",
         Verb::Repair(_) => "repair",
+        Verb::Purge(_) => "purge",
+        Verb::Stats(_) => "stats",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",

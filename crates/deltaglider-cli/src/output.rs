@@ -4,7 +4,9 @@ mod cache;
 mod human;
 mod json;
 mod key;
+mod purge;
 mod repair;
+mod stats;
 mod verify;
 mod versioned;
 
@@ -25,7 +27,9 @@ use crate::tally::{Outcome, Tally};
 pub(crate) use cache::{CacheStatus, Strategy};
 pub(crate) use human::{Palette, percent};
 pub(crate) use key::KeyLine;
+pub(crate) use purge::{PurgeCounts, PurgeLine, PurgeStatus};
 pub(crate) use repair::{RepairCounts, RepairStatus};
+pub(crate) use stats::StatsPage;
 pub(crate) use verify::{Status, Verified, VerifyCounts};
 
 /// What happens to an object, as `aws` calls it.
@@ -260,6 +264,31 @@ impl Output {
             return Ok(());
         }
         self.result(&if self.json { counts.json(operation, exit) } else { counts.text(dry) })
+    }
+
+    /// Garbage was removed, or was not.
+    pub(crate) fn purged(&self, line: &PurgeLine) -> io::Result<()> {
+        let failed = matches!(line.status, PurgeStatus::Failed(_));
+        let at_least = if failed { Loudness::Errors } else { Loudness::Normal };
+        match (self.json, failed) {
+            _ if self.loudness < at_least => Ok(()),
+            (true, _) => self.result(&line.json()),
+            (false, true) => self.message(at_least, &line.text(self.palette, self.loudness)),
+            (false, false) => self.result(&line.text(self.palette, self.loudness)),
+        }
+    }
+
+    /// What a purge came to.
+    pub(crate) fn purge_summary(&self, counts: &PurgeCounts, exit: Exit) -> io::Result<()> {
+        match self.loudness >= Loudness::Normal {
+            true => self.result(&if self.json { counts.json(exit) } else { counts.text() }),
+            false => Ok(()),
+        }
+    }
+
+    /// What a prefix holds.
+    pub(crate) fn stats(&self, page: &StatsPage) -> io::Result<()> {
+        self.result(&if self.json { page.json() } else { page.text() })
     }
 
     /// What is cached.

@@ -11,10 +11,12 @@ mod list;
 mod making;
 pub mod plan;
 mod proof;
+pub mod purge;
 mod put;
 mod reference;
 pub mod repair;
 mod source;
+pub mod stats;
 mod survey;
 mod verify;
 

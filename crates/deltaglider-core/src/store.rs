@@ -6,6 +6,7 @@ mod error;
 mod limits;
 pub mod local;
 pub mod memory;
+mod uploads;
 
 use std::fmt::{self, Debug, Display};
 use std::ops::Range;
@@ -21,6 +22,7 @@ pub use attributes::{Attributes, Metadata, Placement};
 pub use bucket::{BucketStore, BucketSummary};
 pub(crate) use error::found;
 pub use error::{Operation, StoreError, StoreErrorKind};
+pub use uploads::{PendingUpload, UploadStore};
 
 use crate::Location;
 

@@ -22,6 +22,7 @@ mod multipart;
 mod naming;
 mod put;
 mod store;
+mod uploads;
 mod watch;
 
 pub use builder::{AddressingStyle, BuildError, ChecksumPolicy, S3StoreBuilder};

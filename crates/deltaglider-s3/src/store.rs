@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use deltaglider_core::Location;
 use deltaglider_core::store::{
     BucketStore, BucketSummary, CopyOptions, DeleteTarget, ETag, GetObject, GetOptions, ListEntry, ListRequest,
-    ObjectHead, ObjectStore, Operation, Promises, PutBody, PutMode, PutOptions, PutReceipt, StoreError,
+    ObjectHead, ObjectStore, Operation, PendingUpload, Promises, PutBody, PutMode, PutOptions, PutReceipt, StoreError,
+    UploadStore,
 };
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
@@ -17,7 +18,7 @@ use crate::call::Call;
 use crate::connection::{self, Connection};
 use crate::limiter::Limiter;
 use crate::watch::Watch;
-use crate::{buckets, copy, delete, get, list, put};
+use crate::{buckets, copy, delete, get, list, put, uploads};
 
 /// An object store on Amazon S3, or on a server that speaks its protocol.
 ///
@@ -156,5 +157,20 @@ impl BucketStore for S3Store {
 
     async fn list_buckets(&self) -> Result<Vec<BucketSummary>, StoreError> {
         buckets::list(self).await
+    }
+
+    fn uploads(&self) -> Option<&dyn UploadStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl UploadStore for S3Store {
+    async fn list_uploads(&self, bucket: &str, prefix: &str) -> Result<Vec<PendingUpload>, StoreError> {
+        uploads::list(self, bucket, prefix).await
+    }
+
+    async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), StoreError> {
+        uploads::abort(self, upload).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{StoreError, UploadStore};
 
 /// A store whose buckets can be made, removed and listed.
 #[async_trait]
@@ -18,6 +18,11 @@ pub trait BucketStore: Debug + Send + Sync + 'static {
 
     /// All buckets in the order of their names.
     async fn list_buckets(&self) -> Result<Vec<BucketSummary>, StoreError>;
+
+    /// Its unfinished uploads, where it has such.
+    fn uploads(&self) -> Option<&dyn UploadStore> {
+        None
+    }
 }
 
 /// A bucket as a listing shows it.

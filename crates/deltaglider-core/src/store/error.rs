@@ -27,6 +27,10 @@ pub enum Operation {
     DeleteBucket,
     /// Listing buckets.
     ListBuckets,
+    /// Listing unfinished uploads.
+    ListUploads,
+    /// Aborting an unfinished upload.
+    AbortUpload,
 }
 
 impl Operation {
@@ -43,6 +47,8 @@ impl Operation {
             Self::CreateBucket => "CreateBucket",
             Self::DeleteBucket => "DeleteBucket",
             Self::ListBuckets => "ListBuckets",
+            Self::ListUploads => "ListMultipartUploads",
+            Self::AbortUpload => "AbortMultipartUpload",
         }
     }
 }

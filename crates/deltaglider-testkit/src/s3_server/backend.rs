@@ -54,6 +54,7 @@ struct Shared {
 #[derive(Debug)]
 struct Upload {
     at: Location,
+    begun: SystemTime,
     attributes: Attributes,
     parts: BTreeMap<i32, Bytes>,
 }
@@ -397,7 +398,8 @@ impl S3 for Backend {
         let mut shared = self.shared();
         shared.begun += 1;
         let id = format!("upload-{}", shared.begun);
-        let upload = Upload { at, attributes: attributes(&request.headers), parts: BTreeMap::new() };
+        let begun = SystemTime::now();
+        let upload = Upload { at, begun, attributes: attributes(&request.headers), parts: BTreeMap::new() };
         shared.uploads.insert(id.clone(), upload);
         Ok(S3Response::new(dto::CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -493,18 +495,49 @@ impl S3 for Backend {
         &self,
         request: S3Request<dto::ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<dto::ListMultipartUploadsOutput>> {
-        let bucket = request.input.bucket;
+        let dto::ListMultipartUploadsInput {
+            bucket,
+            prefix,
+            key_marker,
+            upload_id_marker,
+            max_uploads,
+            encoding_type,
+            ..
+        } = request.input;
+        let after = (key_marker.unwrap_or_default(), upload_id_marker.unwrap_or_default());
+        let prefix = prefix.unwrap_or_default();
+        let most = max_uploads.unwrap_or(1000).clamp(1, 1000) as usize;
+        let encoded = encoding_type.as_ref().is_some_and(|kind| kind.as_str() == dto::EncodingType::URL);
         let shared = self.shared();
-        let uploads = shared.uploads.iter().filter(|(_, upload)| upload.at.bucket() == bucket);
-        let uploads = uploads.map(|(id, upload)| dto::MultipartUpload {
-            key: Some(upload.at.key().to_owned()),
-            upload_id: Some(id.clone()),
-            ..Default::default()
-        });
+        let mut found: Vec<(&str, &String, &Upload)> = shared
+            .uploads
+            .iter()
+            .filter(|(_, upload)| upload.at.bucket() == bucket && upload.at.key().starts_with(&prefix))
+            .map(|(id, upload)| (upload.at.key(), id, upload))
+            .filter(|(key, id, _)| (*key, id.as_str()) > (after.0.as_str(), after.1.as_str()))
+            .collect();
+        found.sort_by_key(|(key, id, _)| (*key, *id));
+        let more = found.len() > most;
+        found.truncate(most);
+        let name = |key: &str| if encoded { encode(key) } else { key.to_owned() };
+        let last = found.last().filter(|_| more);
         Ok(S3Response::new(dto::ListMultipartUploadsOutput {
-            uploads: Some(uploads.collect()),
+            next_key_marker: last.map(|(key, ..)| name(key)),
+            next_upload_id_marker: last.map(|(_, id, _)| (*id).clone()),
+            uploads: Some(
+                found
+                    .iter()
+                    .map(|(key, id, upload)| dto::MultipartUpload {
+                        key: Some(name(key)),
+                        upload_id: Some((*id).clone()),
+                        initiated: Some(upload.begun.into()),
+                        ..Default::default()
+                    })
+                    .collect(),
+            ),
             bucket: Some(bucket),
-            is_truncated: Some(false),
+            is_truncated: Some(more),
+            encoding_type,
             ..Default::default()
         }))
     }
