@@ -98,6 +98,7 @@ pub mod body;
 pub mod bucket;
 pub mod builder;
 mod cache;
+pub mod care;
 pub mod client;
 mod compose;
 pub mod config;

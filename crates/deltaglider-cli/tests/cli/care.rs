@@ -1,9 +1,13 @@
-//! Care for buckets: verify and repair.
+//! Care for buckets: verify, repair, purge and stats.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use deltaglider::core::Location;
+use deltaglider::core::store::ObjectStore;
+
 use crate::bench::{Bench, archive};
+use crate::s3::Cloud;
 
 /// A store with three versions under `rel/`.
 fn versions() -> Bench {
@@ -110,4 +114,64 @@ fn a_lost_reference_is_planned_for_and_put_back() {
     assert_eq!(bench.run(&["verify", "STORE", "--recursive"]).code, 0);
     let again = bench.run(&["repair", "STORE"]);
     assert_eq!((again.code, again.out.as_str()), (0, "0 findings, 0 mended, 0 left, 0 with something lost\n"));
+}
+
+#[test]
+fn garbage_is_purged_and_unfinished_uploads_are_aborted() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    bench.write("a.zip", &archive(1));
+    assert_eq!(bench.run(&["cp", "a.zip", "s3://shop/rel/a.zip"]).code, 0);
+    // Its delta goes by the hand of somebody who knows no references.
+    let memory = cloud.server.store();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store: &dyn ObjectStore = memory;
+        store.delete_one(&Location::new("shop", "rel/a.zip.delta"), None).await.unwrap();
+    });
+    let young = bench.run(&["purge", "s3://shop"]);
+    assert_eq!((young.code, young.out.as_str()), (0, "0 removed, 0 Bytes; 0 kept\n"), "{young:?}");
+    let dry = bench.run(&["purge", "s3://shop", "--older-than", "0s", "--dryrun"]);
+    let size = "128.0 KiB";
+    let expected = format!(
+        "(dryrun) purge: s3://shop/rel/reference.bin (reference, {size})\n1 would be removed, {size}; 0 kept\n"
+    );
+    assert_eq!((dry.code, dry.out), (0, expected));
+    let json = bench.run(&["purge", "s3://shop/rel/", "--older-than", "0s", "--json"]);
+    let lines: Vec<serde_json::Value> = json.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((json.code, lines.len()), (0, 2), "{json:?}");
+    assert_eq!(
+        (&lines[0]["type"], &lines[0]["what"], &lines[0]["status"]),
+        (&"purge".into(), &"reference".into(), &"removed".into())
+    );
+    assert_eq!((&lines[1]["type"], &lines[1]["ok"]), (&"summary".into(), &1.into()));
+    assert_eq!(bench.run(&["ls", "s3://shop", "--recursive", "--physical"]).out, "");
+    assert_eq!(cloud.server.log().count("ListMultipartUploads"), 3);
+    assert_eq!(bench.run(&["purge", "s3://shop", "--older-than", "soon"]).code, 252);
+    assert_eq!(bench.run(&["purge", "s3://none"]).code, 254);
+}
+
+#[test]
+fn stats_show_what_was_saved() {
+    let bench = versions();
+    let first = bench.run(&["stats", "STORE"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert!(first.lines()[0].contains("3 objects · 1 deltaspaces · scanned "), "{first:?}");
+    assert!(first.out.contains("excellent") && first.out.contains("at $0.023/GiB"), "{}", first.out);
+    assert!(bench.run(&["stats", "STORE"]).out.contains("(cached, "));
+    let json: serde_json::Value =
+        serde_json::from_str(&bench.run(&["stats", "STORE", "--json", "--refresh"]).out).unwrap();
+    assert_eq!((&json["v"], &json["type"], &json["objects"]), (&1.into(), &"stats".into(), &3.into()));
+    assert_eq!(
+        (&json["deltas"]["n"], &json["references"]["n"], &json["plain"]["n"]),
+        (&3.into(), &1.into(), &0.into())
+    );
+    assert_eq!((&json["exact"], &json["cached"]), (&true.into(), &false.into()));
+    assert_eq!(json["deltaspaces"][0]["prefix"], "rel/");
+    assert!(json["saved_ratio"].as_f64().unwrap() > 0.6);
+    let by = bench.run(&["stats", "STORE/rel", "--by", "ext", "--price", "0"]);
+    assert!(by.out.contains("\n.zip ") && by.out.contains("$0.00/month"), "{}", by.out);
+    // Nothing of it is an object.
+    assert_eq!(bench.run(&["ls", "STORE", "--recursive"]).lines().len(), 3);
+    assert_eq!(bench.run(&["stats", "STORE", "--price", "free"]).code, 252);
 }

@@ -71,7 +71,7 @@ impl Engine {
     ///
     /// Requests: the pages of the listing, one HEAD for each delta and each temporary copy, and for each space: quick, one HEAD of its
     /// reference; full, one GET of it, one GET of the beginning of each delta of a packed file that xdelta3 may have unpacked, and
-    /// one of the whole of it where it has. Two HEADs for each name in both forms. Where a reference is missing: a listing of the
+    /// one of the whole of it where it has. One HEAD for each whole object whose name is a delta's too. Where a reference is missing: a listing of the
     /// trash, one HEAD for each whole object of the space, and one GET for each that has no record and may be the reference.
     pub fn repair_plan(&self, request: RepairRequest) -> BoxStream<'static, Result<Finding, Error>> {
         let engine = self.clone();

@@ -66,7 +66,7 @@ impl Engine {
     ///
     /// Requests: 1 GET of the kept result, and the pages of the listing. Where the result is of the same number of objects and bytes,
     /// and nothing was written since, it is given; else the pages once more, one HEAD for each delta whose size is asked for and
-    /// that was not seen before, and 1 PUT to keep the result. Who may not write there keeps none.
+    /// that was not seen before, one for each reference, and 1 PUT to keep the result. Who may not write there keeps none.
     pub async fn stats(&self, request: &StatsRequest) -> Result<Stats, Error> {
         let at = kept_at(request);
         if !request.refresh

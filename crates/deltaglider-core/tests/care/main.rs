@@ -3,4 +3,5 @@
 mod bench;
 mod purge;
 mod repair;
+mod stats;
 mod verify;

@@ -504,6 +504,7 @@ impl S3 for Backend {
             encoding_type,
             ..
         } = request.input;
+        self.find_bucket(&bucket).await?;
         let after = (key_marker.unwrap_or_default(), upload_id_marker.unwrap_or_default());
         let prefix = prefix.unwrap_or_default();
         let most = max_uploads.unwrap_or(1000).clamp(1, 1000) as usize;

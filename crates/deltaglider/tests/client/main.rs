@@ -2,6 +2,7 @@
 
 mod bodies;
 mod caching;
+mod care;
 mod endurance;
 mod fixture;
 #[cfg(feature = "secrets-manager")]
