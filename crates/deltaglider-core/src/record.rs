@@ -86,6 +86,14 @@ pub enum RecordError {
     /// A field that is needed is missing or no value of its kind.
     #[error("its stored record lacks a usable `{0}`")]
     Field(&'static str),
+    /// What is stored has another length than the record says.
+    #[error("{actual} bytes are stored, and its record says {recorded}")]
+    Length {
+        /// Bytes by the record.
+        recorded: u64,
+        /// Bytes that are stored.
+        actual: u64,
+    },
 }
 
 impl Record {

@@ -6,6 +6,7 @@ mod backend;
 mod conditions;
 mod fault;
 mod log;
+mod uploads;
 mod wire;
 
 use std::collections::HashSet;

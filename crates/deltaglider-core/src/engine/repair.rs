@@ -263,7 +263,7 @@ impl Engine {
                         findings.push(Finding {
                             problem: Problem::ReferenceMissing,
                             action: Action::PutReference { digest, origin: Origin::Stored(found_at) },
-                            detail: format!("{} need it; it lies in the trash of its prefix", objects(needing.len())),
+                            detail: format!("{}; it lies in the trash of its prefix", needs(needing.len(), "it")),
                             ..finding(at.clone())
                         });
                     }
@@ -463,11 +463,10 @@ fn reference_finding(
     deltas: &[DeltaSeen],
 ) -> Finding {
     let digest = needing[0].reference;
-    let needed = objects(needing.len());
-    let mut detail = format!("{needed} need the reference with the SHA-256 {digest}");
+    let mut detail = needs(needing.len(), &format!("the reference with the SHA-256 {digest}"));
     let mut lost = None;
     if action == Action::None {
-        lost = Some(format!("{needed}, until the reference is back"));
+        lost = Some(format!("{}, until the reference is back", objects(needing.len())));
         detail.push_str("; in a bucket that keeps versions, bring back the version of it that has this digest");
         // Its zero changes hold no bytes, but they tell whose they are.
         if let Some(delta) = deltas.iter().find(|delta| delta.content == Some(digest)) {
@@ -487,6 +486,10 @@ fn reference_options(at: &Location, digest: &crate::ContentDigest, mode: PutMode
         ..Attributes::default()
     };
     PutOptions { mode, attributes, ..PutOptions::default() }
+}
+
+fn needs(number: usize, what: &str) -> String {
+    format!("{} need{} {what}", objects(number), if number == 1 { "s" } else { "" })
 }
 
 fn objects(number: usize) -> String {

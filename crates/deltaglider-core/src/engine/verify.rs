@@ -205,9 +205,7 @@ impl Engine {
                 Record::Whole(content) => {
                     content.sha256.ok_or_else(|| missing_field(stored_at, "file-sha256"))?;
                     consistent = Verdict::Consistent;
-                    if content.size.is_some_and(|size| size != head.size) {
-                        return Err(missing_field(stored_at, "file-size"));
-                    }
+                    check_length(stored_at, content.size, head)?;
                 }
                 Record::Foreign | Record::Reference(_) => {}
             }
@@ -237,8 +235,9 @@ impl Engine {
         if self.reader_codec(&record.codec).is_none() {
             return Err(Error::UnsupportedCodec { at: at.clone(), codec: record.codec.clone() });
         }
-        if record.size.is_some_and(|size| size != head.size) {
-            return Err(missing_field(at, "delta-size"));
+        if depth == Depth::Quick {
+            // Where it is read, the codec says more.
+            check_length(at, record.size, head)?;
         }
         let space = DeltaSpace::of_stored(at);
         let key = record.reference_key.as_deref();
@@ -253,6 +252,16 @@ impl Engine {
             }
             ReferenceProof::Damaged { at, actual: None } => Some(Verdict::Damaged(missing_field(&at, "file-size"))),
         })
+    }
+}
+
+fn check_length(at: &Location, recorded: Option<u64>, head: &ObjectHead) -> Result<(), Error> {
+    match recorded {
+        Some(recorded) if recorded != head.size => {
+            let source = RecordError::Length { recorded, actual: head.size };
+            Err(Error::Record { at: at.clone(), source })
+        }
+        _ => Ok(()),
     }
 }
 

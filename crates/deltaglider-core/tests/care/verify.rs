@@ -175,3 +175,18 @@ async fn a_sample_is_a_part() {
     let number = verify(&bench, sampled).await.len();
     assert!((15..100).contains(&number), "{number}");
 }
+
+#[tokio::test]
+async fn heads_alone_find_what_was_cut_off() {
+    let bench = two_spaces().await;
+    for key in ["r/a-2.zip.delta", "r/notes.txt"] {
+        let fields = bench.store_fields(key).await;
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        bench.put_raw(key, b"cut", &fields).await;
+    }
+    for depth in [Depth::Quick, Depth::Full] {
+        let reports = verify(&bench.cold(), request("r/", depth)).await;
+        let damaged = reports.iter().filter(|report| matches!(report.verdict, Verdict::Damaged(_))).count();
+        assert_eq!((reports.len(), damaged), (4, 2), "{reports:?}");
+    }
+}

@@ -18,6 +18,7 @@ use s3s::dto::{self, StreamingBlob};
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::conditions::{Conditions, Honour};
+use super::uploads;
 
 /// What stays unencoded in a listing with `encoding-type=url`.
 const LISTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/');
@@ -495,52 +496,11 @@ impl S3 for Backend {
         &self,
         request: S3Request<dto::ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<dto::ListMultipartUploadsOutput>> {
-        let dto::ListMultipartUploadsInput {
-            bucket,
-            prefix,
-            key_marker,
-            upload_id_marker,
-            max_uploads,
-            encoding_type,
-            ..
-        } = request.input;
-        self.find_bucket(&bucket).await?;
-        let after = (key_marker.unwrap_or_default(), upload_id_marker.unwrap_or_default());
-        let prefix = prefix.unwrap_or_default();
-        let most = max_uploads.unwrap_or(1000).clamp(1, 1000) as usize;
-        let encoded = encoding_type.as_ref().is_some_and(|kind| kind.as_str() == dto::EncodingType::URL);
+        self.find_bucket(&request.input.bucket).await?;
         let shared = self.shared();
-        let mut found: Vec<(&str, &String, &Upload)> = shared
-            .uploads
-            .iter()
-            .filter(|(_, upload)| upload.at.bucket() == bucket && upload.at.key().starts_with(&prefix))
-            .map(|(id, upload)| (upload.at.key(), id, upload))
-            .filter(|(key, id, _)| (*key, id.as_str()) > (after.0.as_str(), after.1.as_str()))
-            .collect();
-        found.sort_by_key(|(key, id, _)| (*key, *id));
-        let more = found.len() > most;
-        found.truncate(most);
-        let name = |key: &str| if encoded { encode(key) } else { key.to_owned() };
-        let last = found.last().filter(|_| more);
-        Ok(S3Response::new(dto::ListMultipartUploadsOutput {
-            next_key_marker: last.map(|(key, ..)| name(key)),
-            next_upload_id_marker: last.map(|(_, id, _)| (*id).clone()),
-            uploads: Some(
-                found
-                    .iter()
-                    .map(|(key, id, upload)| dto::MultipartUpload {
-                        key: Some(name(key)),
-                        upload_id: Some((*id).clone()),
-                        initiated: Some(upload.begun.into()),
-                        ..Default::default()
-                    })
-                    .collect(),
-            ),
-            bucket: Some(bucket),
-            is_truncated: Some(more),
-            encoding_type,
-            ..Default::default()
-        }))
+        let of_bucket = shared.uploads.iter().filter(|(_, upload)| upload.at.bucket() == request.input.bucket);
+        let begun = of_bucket.map(|(id, upload)| (upload.at.key().to_owned(), id.clone(), upload.begun)).collect();
+        Ok(S3Response::new(uploads::page(begun, request.input)))
     }
 }
 
@@ -590,7 +550,7 @@ fn dto_tag(tag: &ETag) -> dto::ETag {
 }
 
 /// S3 writes a space as `+`.
-fn encode(name: &str) -> String {
+pub(super) fn encode(name: &str) -> String {
     utf8_percent_encode(name, LISTED).to_string().replace("%20", "+")
 }
 
