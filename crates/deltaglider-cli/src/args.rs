@@ -10,10 +10,14 @@ pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod mb;
 pub(crate) mod presign;
+pub(crate) mod purge;
 pub(crate) mod rb;
+pub(crate) mod repair;
 pub(crate) mod rm;
+pub(crate) mod stats;
 pub(crate) mod sync;
 pub(crate) mod transfer;
+pub(crate) mod verify;
 pub(crate) mod version;
 
 use clap::{Parser, Subcommand};
@@ -80,6 +84,14 @@ pub(crate) enum Verb {
     GetBucketAcl(bucket_acl::GetBucketAclArgs),
     /// Replaces the access control list of a bucket.
     PutBucketAcl(Box<bucket_acl::PutBucketAclArgs>),
+    /// Proves that objects give back what was stored.
+    Verify(verify::VerifyArgs),
+    /// Mends what verify --repair-plan finds, and loses nothing.
+    Repair(repair::RepairArgs),
+    /// Removes what nobody needs any more: trash, orphaned references, expired copies, unfinished uploads.
+    Purge(purge::PurgeArgs),
+    /// Counts what a prefix holds, what it takes, and what was saved.
+    Stats(stats::StatsArgs),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
     /// Looks at the cache of references, and removes them.

@@ -8,10 +8,14 @@ mod key;
 mod ls;
 mod mb;
 mod presign;
+mod purge;
 mod rb;
 mod remove;
+mod repair;
 mod rm;
+mod stats;
 mod sync;
+mod verify;
 mod version;
 
 use crate::args::Verb;
@@ -35,6 +39,10 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Presign(args) => presign::run(&args, context).await,
         Verb::GetBucketAcl(args) => bucket_acl::get(&args, context).await,
         Verb::PutBucketAcl(args) => bucket_acl::put(&args, context).await,
+        Verb::Verify(args) => verify::run(&args, context).await,
+        Verb::Repair(args) => repair::run(&args, context).await,
+        Verb::Purge(args) => purge::run(&args, context).await,
+        Verb::Stats(args) => stats::run(&args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
         Verb::Version(_) => version::run(context),
@@ -57,6 +65,10 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Presign(_) => "presign",
         Verb::GetBucketAcl(_) => "get-bucket-acl",
         Verb::PutBucketAcl(_) => "put-bucket-acl",
+        Verb::Verify(_) => "verify",
+        Verb::Repair(_) => "repair",
+        Verb::Purge(_) => "purge",
+        Verb::Stats(_) => "stats",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
         Verb::Version(_) => "version",

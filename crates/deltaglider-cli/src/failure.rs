@@ -160,7 +160,10 @@ impl From<EngineError> for Failure {
                     "ReferenceMissing",
                     "An error occurred (404) when calling the GetObject operation: reference missing",
                 )
-                .with_fix("restore that object from a version or a backup of the bucket; nothing was written")
+                .with_fix(
+                    "restore that object from a version or a backup of the bucket, or see what can be done: \
+                     `deltaglider verify` its prefix with --repair-plan",
+                )
             },
             EngineError::Integrity { .. } | EngineError::Damaged { .. } | EngineError::Record { .. } => {
                 Self { why, ..Self::new(Class::Integrity, "Integrity", error.to_string()) }

@@ -4,13 +4,19 @@ mod cache;
 mod human;
 mod json;
 mod key;
+mod purge;
+mod repair;
 mod sharing;
+mod stats;
+mod verify;
+mod versioned;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deltaglider::core::cache::Freed;
+use deltaglider::core::engine::repair::Finding;
 use deltaglider::core::engine::{BucketConfig, LogicalObject};
 use deltaglider::core::store::{BucketSummary, ListedObject};
 use indicatif::MultiProgress;
@@ -22,6 +28,10 @@ use crate::tally::{Outcome, Tally};
 pub(crate) use cache::{CacheStatus, Strategy};
 pub(crate) use human::{Palette, percent};
 pub(crate) use key::KeyLine;
+pub(crate) use purge::{PurgeCounts, PurgeLine, PurgeStatus};
+pub(crate) use repair::{RepairCounts, RepairStatus};
+pub(crate) use stats::StatsPage;
+pub(crate) use verify::{Status, Verified, VerifyCounts};
 
 /// What happens to an object, as `aws` calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +228,89 @@ impl Output {
             (true, false) if asked => self.result(&human::listing_total(objects, bytes, style)),
             _ => Ok(()),
         }
+    }
+
+    /// An object was verified.
+    pub(crate) fn verified(&self, verified: &Verified) -> io::Result<()> {
+        let bad = matches!(verified.status, Status::Damaged | Status::MissingReference | Status::Unreadable);
+        match (self.json, bad) {
+            (true, true) if self.loudness >= Loudness::Errors => self.result(&verified.json()),
+            (true, false) if self.loudness >= Loudness::Normal => self.result(&verified.json()),
+            (false, true) => self.message(Loudness::Errors, &verified.text(self.palette, self.loudness)),
+            (false, false) if self.loudness >= Loudness::Normal => {
+                self.result(&verified.text(self.palette, self.loudness))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What verifications came to.
+    pub(crate) fn verify_summary(&self, counts: &VerifyCounts, took: Duration, exit: Exit) -> io::Result<()> {
+        if self.loudness < Loudness::Normal {
+            return Ok(());
+        }
+        self.result(&if self.json { counts.json(took, exit) } else { counts.text() })
+    }
+
+    /// A finding of a repair, and what became of it.
+    pub(crate) fn repaired(
+        &self,
+        finding: &Finding,
+        status: &RepairStatus,
+        url: &dyn Fn(&str) -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            return if self.loudness >= Loudness::Normal {
+                self.result(&repair::json(finding, status, url))
+            } else {
+                Ok(())
+            };
+        }
+        let text = repair::text(finding, status, url, self.palette, self.loudness);
+        match status {
+            RepairStatus::Left(_) | RepairStatus::Failed(_) => self.message(Loudness::Errors, &text),
+            _ if self.loudness >= Loudness::Normal => self.result(&text),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a repair came to.
+    pub(crate) fn repair_summary(
+        &self,
+        operation: &'static str,
+        counts: &RepairCounts,
+        dry: bool,
+        exit: Exit,
+    ) -> io::Result<()> {
+        if self.loudness < Loudness::Normal {
+            return Ok(());
+        }
+        self.result(&if self.json { counts.json(operation, exit) } else { counts.text(dry) })
+    }
+
+    /// Garbage was removed, or was not.
+    pub(crate) fn purged(&self, line: &PurgeLine) -> io::Result<()> {
+        let failed = matches!(line.status, PurgeStatus::Failed(_));
+        let at_least = if failed { Loudness::Errors } else { Loudness::Normal };
+        match (self.json, failed) {
+            _ if self.loudness < at_least => Ok(()),
+            (true, _) => self.result(&line.json()),
+            (false, true) => self.message(at_least, &line.text(self.palette, self.loudness)),
+            (false, false) => self.result(&line.text(self.palette, self.loudness)),
+        }
+    }
+
+    /// What a purge came to.
+    pub(crate) fn purge_summary(&self, counts: &PurgeCounts, exit: Exit) -> io::Result<()> {
+        match self.loudness >= Loudness::Normal {
+            true => self.result(&if self.json { counts.json(exit) } else { counts.text() }),
+            false => Ok(()),
+        }
+    }
+
+    /// What a prefix holds.
+    pub(crate) fn stats(&self, page: &StatsPage) -> io::Result<()> {
+        self.result(&if self.json { page.json() } else { page.text() })
     }
 
     /// What is cached.

@@ -18,6 +18,9 @@ use crate::{Location, Sha256};
 const REFERENCE: &str = "reference.bin";
 const DELTA_SUFFIX: &str = ".delta";
 const ESCAPE_SUFFIX: &str = ".dgkey";
+const TRASH: &str = ".deltaglider/trash/";
+const PROBE: &str = ".deltaglider/probe/";
+const TEMPORARY: &str = ".deltaglider/tmp/";
 const INTERNAL_DIRECTORIES: [&str; 2] = [".deltaglider", ".dg"];
 
 /// The objects that share a reference: those whose keys have the same prefix up to the last `/`. The bucket's root is one too.
@@ -41,6 +44,19 @@ impl DeltaSpace {
         Self { root: stored.with_key(prefix) }
     }
 
+    /// The space that a stored key is in, an internal one too.
+    #[must_use]
+    pub fn holding(stored: &Location) -> Self {
+        let mut start = 0;
+        for component in stored.key().split_inclusive('/') {
+            if component.strip_suffix('/').is_some_and(|name| INTERNAL_DIRECTORIES.contains(&name)) {
+                return Self { root: stored.with_key(&stored.key()[..start]) };
+            }
+            start += component.len();
+        }
+        Self::of_stored(stored)
+    }
+
     /// The stored prefix: empty, or ending in `/`.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -62,7 +78,7 @@ impl DeltaSpace {
     /// What the keys of trash copies of a reference begin with.
     #[must_use]
     pub fn trash_prefix(&self, digest: &Sha256) -> String {
-        format!("{}.deltaglider/trash/{digest}-", self.prefix())
+        format!("{}{TRASH}{digest}-", self.prefix())
     }
 
     /// A trash key of its own for a reference.
@@ -74,7 +90,7 @@ impl DeltaSpace {
     /// A throw-away key, by which the store is asked what it honours.
     #[must_use]
     pub fn probe(&self, random: u64) -> Location {
-        self.at(&format!(".deltaglider/probe/{random:016x}"))
+        self.at(&format!("{PROBE}{random:016x}"))
     }
 
     /// Whether the prefix leaves room for every key that the space may need: the longest is that of a trash copy.
@@ -170,6 +186,35 @@ impl StoredName {
             Some(key) if name.len() > DELTA_SUFFIX.len() => Self::Delta(unescape(key)),
             _ => Self::Whole(unescape(stored_key)),
         }
+    }
+}
+
+/// What an internal key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InternalName {
+    /// A reference on its way out, or kept beside another one, by its digest.
+    Trash(Sha256),
+    /// A throw-away key, by which a store was asked what it honours.
+    Probe,
+    /// A whole copy of an object, for as long as a link to it is good.
+    Temporary,
+    /// Anything else: it is left alone.
+    Other,
+}
+
+impl InternalName {
+    /// Reads a stored key below an internal directory of a space.
+    #[must_use]
+    pub fn of(space: &DeltaSpace, stored_key: &str) -> Self {
+        let Some(name) = stored_key.strip_prefix(space.prefix()) else { return Self::Other };
+        if let Some(name) = name.strip_prefix(TRASH) {
+            let digest = name.split_once('-').and_then(|(digest, _)| digest.parse().ok());
+            return digest.map_or(Self::Other, Self::Trash);
+        }
+        if name.starts_with(PROBE) {
+            return Self::Probe;
+        }
+        if name.starts_with(TEMPORARY) { Self::Temporary } else { Self::Other }
     }
 }
 
@@ -303,6 +348,30 @@ mod tests {
         assert_eq!(space.reference(), Location::new("b", "r/es/reference.bin"));
         assert_eq!(DeltaSpace::of(&Location::new("b", "app.zip")).reference().key(), "reference.bin");
         assert_eq!(DeltaSpace::of(&Location::new("b", "/app.zip")).reference().key(), "/reference.bin");
+    }
+
+    #[test]
+    fn internal_keys_belong_to_the_space_above() {
+        let space = |key| DeltaSpace::holding(&Location::new("b", key)).prefix().to_owned();
+        assert_eq!(space("r/.deltaglider/trash/x"), "r/");
+        assert_eq!(space(".deltaglider/tmp/a/b"), "");
+        assert_eq!(space("r/.dg/x/.deltaglider/y"), "r/");
+        assert_eq!(
+            (space("r/es/app.zip"), space("app.zip"), space("r/.deltaglider")),
+            ("r/es/".into(), String::new(), "r/".into())
+        );
+    }
+
+    #[test]
+    fn internal_keys_say_what_they_are_for() {
+        let space = DeltaSpace::of(&Location::new("b", "r/app.zip"));
+        let digest = Sha256::of(b"x");
+        assert_eq!(InternalName::of(&space, space.trash(&digest, 7).key()), InternalName::Trash(digest));
+        assert_eq!(InternalName::of(&space, space.probe(7).key()), InternalName::Probe);
+        assert_eq!(InternalName::of(&space, "r/.deltaglider/tmp/x.zip"), InternalName::Temporary);
+        for other in ["r/.deltaglider/trash/x", "r/.dg/x", "s/.deltaglider/tmp/x", "r/.deltaglider/stats/x.json"] {
+            assert_eq!(InternalName::of(&space, other), InternalName::Other, "{other}");
+        }
     }
 
     #[test]

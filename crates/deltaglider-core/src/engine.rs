@@ -12,9 +12,14 @@ mod heads;
 mod list;
 mod making;
 pub mod plan;
+mod proof;
+pub mod purge;
 mod put;
 mod reference;
+pub mod repair;
 mod source;
+pub mod stats;
+mod survey;
 mod temporary;
 mod verify;
 
@@ -33,7 +38,7 @@ pub use get::{DownloadReport, GetReport, GetRequest};
 pub use list::{LogicalEntry, LogicalListRequest, LogicalObject};
 pub use put::{Estimate, PutReport, PutRequest};
 pub use source::Source;
-pub use verify::{Verdict, VerifyReport};
+pub use verify::{Depth, Verdict, VerifyReport, VerifyRequest};
 
 use crate::cache::ReferenceCache;
 use crate::codec::DeltaCodec;

@@ -68,6 +68,8 @@ pub struct DeltaRecord {
     pub content: ContentRecord,
     /// Name of the codec.
     pub codec: String,
+    /// Length of the delta itself in bytes, where it is recorded.
+    pub size: Option<u64>,
     /// Digest of the reference.
     pub reference_sha256: Option<Sha256>,
     /// Full key of the reference when the delta was written; buckets get copied, so it comes after the space's own.
@@ -84,6 +86,14 @@ pub enum RecordError {
     /// A field that is needed is missing or no value of its kind.
     #[error("its stored record lacks a usable `{0}`")]
     Field(&'static str),
+    /// What is stored has another length than the record says.
+    #[error("{actual} bytes are stored, and its record says {recorded}")]
+    Length {
+        /// Bytes by the record.
+        recorded: u64,
+        /// Bytes that are stored.
+        actual: u64,
+    },
 }
 
 impl Record {
@@ -114,6 +124,7 @@ impl Record {
         Ok(Self::Delta(DeltaRecord {
             content,
             codec: fields.get("codec").unwrap_or(CodecId::VCDIFF.as_str()).to_owned(),
+            size: fields.get("delta-size").and_then(|text| text.trim().parse().ok()),
             reference_sha256: fields.get("ref-sha256").and_then(|text| text.parse().ok()),
             reference_key: fields.get("ref-key").map(str::to_owned),
         }))
@@ -279,6 +290,12 @@ fn metadata_size(metadata: &Metadata) -> usize {
     metadata.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
+/// When a temporary object expires, where it says so: earlier clients leave such ones below `.deltaglider/tmp/`.
+#[must_use]
+pub fn expires_at(metadata: &Metadata) -> Option<SystemTime> {
+    Fields::of(metadata).prefixed.get("expires-at").and_then(|text| parse_time(text))
+}
+
 /// The name under which an object was stored, for display only: the key is the truth.
 #[must_use]
 pub fn original_name(metadata: &Metadata) -> Option<String> {
@@ -420,6 +437,7 @@ mod tests {
         let expected = DeltaRecord {
             content: content.clone(),
             codec: "zstd".into(),
+            size: Some(9),
             reference_sha256: OTHER.parse().ok(),
             reference_key: Some("r/reference.bin".into()),
         };
@@ -502,6 +520,13 @@ mod tests {
             assert_eq!(parse_time(text), Some(second), "{text}");
         }
         assert_eq!(parse_time("yesterday"), None);
+    }
+
+    #[test]
+    fn temporary_objects_say_when_they_expire() {
+        let stored = metadata(&[("dg-expires-at", "2025-11-22T21:17:50.5+00:00"), ("dg-rehydrated", "true")]);
+        assert_eq!(expires_at(&stored), Some(UNIX_EPOCH + Duration::from_millis(1_763_846_270_500)));
+        assert_eq!(expires_at(&metadata(&[("expires-at", "2025-11-22T21:17:50Z")])), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod limits;
 pub mod local;
 pub mod memory;
 mod sharing;
+mod uploads;
 
 use std::fmt::{self, Debug, Display};
 use std::ops::Range;
@@ -23,6 +24,7 @@ pub use bucket::{BucketStore, BucketSummary};
 pub(crate) use error::found;
 pub use error::{Operation, StoreError, StoreErrorKind};
 pub use sharing::{AclGrant, BucketAcl, Grantee, NewBucketAcl, PresignedUrl};
+pub use uploads::{PendingUpload, UploadStore};
 
 use crate::Location;
 

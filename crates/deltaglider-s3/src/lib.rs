@@ -24,6 +24,7 @@ mod naming;
 mod put;
 mod sharing;
 mod store;
+mod uploads;
 mod watch;
 
 pub use builder::{AddressingStyle, BuildError, ChecksumPolicy, S3StoreBuilder};

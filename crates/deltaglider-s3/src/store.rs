@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use deltaglider_core::Location;
 use deltaglider_core::store::{
     BucketAcl, BucketStore, BucketSummary, CopyOptions, DeleteTarget, ETag, GetObject, GetOptions, ListEntry,
-    ListRequest, NewBucketAcl, ObjectHead, ObjectStore, Operation, PresignedUrl, Promises, PutBody, PutMode,
-    PutOptions, PutReceipt, StoreError,
+    ListRequest, NewBucketAcl, ObjectHead, ObjectStore, Operation, PendingUpload, PresignedUrl, Promises, PutBody,
+    PutMode, PutOptions, PutReceipt, StoreError, UploadStore,
 };
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::connection::{self, Connection};
 use crate::limiter::Limiter;
 use crate::watch::Watch;
-use crate::{buckets, copy, delete, get, list, put, sharing};
+use crate::{buckets, copy, delete, get, list, put, sharing, uploads};
 
 /// An object store on Amazon S3, or on a server that speaks its protocol.
 ///
@@ -170,5 +170,20 @@ impl BucketStore for S3Store {
 
     async fn presign(&self, at: &Location, valid: Duration) -> Result<PresignedUrl, StoreError> {
         sharing::presign(self, at, valid).await
+    }
+
+    fn uploads(&self) -> Option<&dyn UploadStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl UploadStore for S3Store {
+    async fn list_uploads(&self, bucket: &str, prefix: &str) -> Result<Vec<PendingUpload>, StoreError> {
+        uploads::list(self, bucket, prefix).await
+    }
+
+    async fn abort_upload(&self, upload: &PendingUpload) -> Result<(), StoreError> {
+        uploads::abort(self, upload).await
     }
 }

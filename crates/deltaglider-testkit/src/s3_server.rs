@@ -8,6 +8,7 @@ mod conditions;
 mod fault;
 mod log;
 mod token;
+mod uploads;
 mod wire;
 
 use std::collections::HashSet;

@@ -99,6 +99,7 @@ pub mod bucket;
 pub mod bucket_config;
 pub mod builder;
 mod cache;
+pub mod care;
 pub mod client;
 mod compose;
 pub mod config;

@@ -65,6 +65,24 @@ pub(super) fn fatal(label: &str, failure: &Failure, palette: Palette, loudness: 
     format!("{label}{}", explained(failure, palette, loudness))
 }
 
+/// A failure behind a label of its own.
+pub(super) fn explained_as(label: &str, failure: &Failure, palette: Palette, loudness: Loudness) -> String {
+    format!("{}{}", palette.error(label), explained(failure, palette, loudness))
+}
+
+/// A number with its thousands apart: `1,203`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 pub(super) fn warning(text: &str, palette: Palette) -> String {
     format!("{} {text}", palette.warning("warning:"))
 }

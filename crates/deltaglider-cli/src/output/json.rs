@@ -107,7 +107,7 @@ struct DeltaRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct Refusal<'a> {
+pub(super) struct Refusal<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<u16>,
@@ -357,7 +357,7 @@ fn delta(delta: &Delta) -> DeltaRecord<'_> {
     DeltaRecord { codec: &delta.codec, copied, reencoded, tokens, raw, plain, side, body }
 }
 
-fn refusal(failure: &Failure) -> Refusal<'_> {
+pub(super) fn refusal(failure: &Failure) -> Refusal<'_> {
     Refusal {
         code: &failure.code,
         http: failure.http,

@@ -6,6 +6,7 @@ mod access;
 mod bench;
 mod cache;
 mod canary;
+mod care;
 mod earlier;
 mod file_store;
 mod keys;

@@ -260,7 +260,7 @@ impl Engine {
     }
 
     /// Whether anything in a space has the name of a delta: a listing says so, not a guess.
-    async fn holds_delta(&self, space: &DeltaSpace) -> Result<bool, Error> {
+    pub(super) async fn holds_delta(&self, space: &DeltaSpace) -> Result<bool, Error> {
         let request =
             ListRequest { delimiter: Some("/".to_owned()), ..ListRequest::below(space.bucket(), space.prefix()) };
         let mut entries = self.inner.store.list(request);

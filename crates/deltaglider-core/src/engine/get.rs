@@ -151,6 +151,26 @@ impl Engine {
         }
     }
 
+    /// Reads an object to its end, to nowhere, and compares it with its record. Gives its head as far as that could be read. Costs as
+    /// [`Engine::get`].
+    pub(super) async fn prove(&self, at: &Location, head: &mut Option<LogicalHead>) -> Result<(), Error> {
+        let request = GetRequest::default();
+        let (logical, form) = self.open(at, &request).await?;
+        let size = logical.size;
+        match form {
+            Form::Whole(object) => {
+                let mut report = whole_report(logical, *object, Arc::clone(&request.progress));
+                *head = Some(report.head);
+                while report.body.try_next().await?.is_some() {}
+            }
+            Form::Delta(delta) => {
+                *head = Some(logical);
+                self.decode_delta(*delta, size, 0..size, Nowhere, &request.progress).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the form that stands for the object now.
     ///
     /// A delta whose reference is missing is not the end: a writer may be putting the reference back, or the object may have been
@@ -338,6 +358,25 @@ impl Destination for ScratchWriter {
     }
 }
 
+/// Where contents are compared, and not kept.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Destination for Nowhere {
+    fn restart(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
 /// A file, written from where it stands.
 struct Behind {
     file: io::BufWriter<File>,
@@ -415,7 +454,7 @@ struct MissingReference {
     error: Error,
 }
 
-fn delta_record(at: &Location, head: &ObjectHead) -> Result<DeltaRecord, Error> {
+pub(super) fn delta_record(at: &Location, head: &ObjectHead) -> Result<DeltaRecord, Error> {
     match Record::read(&head.attributes.metadata) {
         Ok(Record::Delta(record)) => Ok(record),
         Ok(_) => Err(missing_field(at, "ref-sha256")),

@@ -70,6 +70,8 @@ pub struct LogicalObject {
     pub last_modified: SystemTime,
     /// The form that is stored.
     pub stored: StoredForm,
+    /// The store's entity tag of that form.
+    pub stored_e_tag: ETag,
     /// Storage class of the stored object, where it is not the standard one.
     pub storage_class: Option<String>,
 }
@@ -192,28 +194,9 @@ impl Engine {
         object: &ListedObject,
         glimpse: &mut Option<Glimpse>,
     ) -> Result<Option<LogicalHead>, Error> {
-        let key = (candidate.at().clone(), object.e_tag.clone());
-        let remember = || {
-            let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
-            heads.get(&key).cloned()
-        };
-        let mut remembered = remember();
-        if remembered.is_none() && self.keeps_heads() {
-            self.recall_heads(&DeltaSpace::of_stored(candidate.at())).await;
-            remembered = remember();
-        }
-        let fresh = remembered.is_none();
-        let remembered = match remembered {
-            Some(remembered) => remembered,
-            None => {
-                let Some(head) = found(self.inner.store.head(candidate.at()).await)? else { return Ok(None) };
-                let remembered = Arc::new(RememberedHead { head });
-                let key = (candidate.at().clone(), remembered.head.e_tag.clone());
-                self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::clone(&remembered));
-                remembered
-            }
-        };
-        *glimpse = Some(Glimpse { at: candidate.at().clone(), head: Arc::clone(&remembered), fresh });
+        let at = candidate.at();
+        let Some((remembered, fresh)) = self.glance(at, &object.e_tag).await? else { return Ok(None) };
+        *glimpse = Some(Glimpse { at: at.clone(), head: Arc::clone(&remembered), fresh });
         match logical_head(candidate, &remembered.head) {
             Ok(head) => Ok(head),
             Err(error) => {
@@ -222,6 +205,49 @@ impl Engine {
                 Ok(Some(unreadable(candidate, &remembered.head)))
             }
         }
+    }
+
+    /// The heads of listed objects in their order, several at a time; each as [`Engine::listed_head`].
+    pub(super) fn listed_heads(
+        &self,
+        listed: Vec<(Location, ETag)>,
+    ) -> BoxStream<'static, Result<Option<Arc<RememberedHead>>, Error>> {
+        let engine = self.clone();
+        futures::stream::iter(listed)
+            .map(move |(at, e_tag)| {
+                let engine = engine.clone();
+                async move { engine.listed_head(&at, &e_tag).await }
+            })
+            .buffered(self.inner.limits.heads.max(1))
+            .boxed()
+    }
+
+    /// The head of a stored object that a listing has shown with this entity tag: remembered, else by one HEAD; `None` where it is
+    /// gone.
+    pub(super) async fn listed_head(&self, at: &Location, e_tag: &ETag) -> Result<Option<Arc<RememberedHead>>, Error> {
+        Ok(self.glance(at, e_tag).await?.map(|(head, _)| head))
+    }
+
+    /// The same, and whether it took a HEAD.
+    async fn glance(&self, at: &Location, e_tag: &ETag) -> Result<Option<(Arc<RememberedHead>, bool)>, Error> {
+        let key = (at.clone(), e_tag.clone());
+        let remember = || {
+            let mut heads = self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner);
+            heads.get(&key).cloned()
+        };
+        let mut remembered = remember();
+        if remembered.is_none() && self.keeps_heads() {
+            self.recall_heads(&DeltaSpace::of_stored(at)).await;
+            remembered = remember();
+        }
+        if let Some(remembered) = remembered {
+            return Ok(Some((remembered, false)));
+        }
+        let Some(head) = found(self.inner.store.head(at).await)? else { return Ok(None) };
+        let remembered = Arc::new(RememberedHead { head });
+        let key = (at.clone(), remembered.head.e_tag.clone());
+        self.inner.heads.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::clone(&remembered));
+        Ok(Some((remembered, true)))
     }
 }
 
@@ -255,6 +281,7 @@ fn line(key: String, object: &ListedObject, stored: StoredForm, head: Option<&Lo
         sha256: head.and_then(|head| head.sha256),
         last_modified: object.last_modified,
         stored,
+        stored_e_tag: object.e_tag.clone(),
         storage_class: object.storage_class.clone(),
     })
 }

@@ -74,11 +74,11 @@ pub(super) enum FoundReference {
     /// In the cache in another form, with the duty to prepare it.
     Cached { content: Arc<dyn RandomAccess>, form: Form, claim: Claim },
     /// In the store, its body under way, with the duty to fetch it.
-    Remote { object: Box<GetObject>, claim: Claim },
+    Remote { at: Location, object: Box<GetObject>, claim: Claim },
 }
 
 /// What the cache has of a reference.
-enum InCache {
+pub(super) enum InCache {
     Found(FoundReference),
     Nothing(Claim),
 }
@@ -178,7 +178,7 @@ impl Engine {
         };
         let options = GetOptions { if_match: Some(wanted.e_tag.clone()), range: None };
         let object = self.inner.store.get(&wanted.at, options).await?;
-        Ok(FoundReference::Remote { object: Box::new(object), claim })
+        Ok(FoundReference::Remote { at: wanted.at.clone(), object: Box::new(object), claim })
     }
 
     /// Looks for a reference by its digest: in the cache, under the space, under the recorded key, in the trash.
@@ -198,12 +198,12 @@ impl Engine {
         let recorded = recorded_key.filter(|key| *key != own.key()).map(|key| own.with_key(key));
         for at in std::iter::once(own).chain(recorded) {
             if let Some(object) = self.get_if_reference(&at, digest).await? {
-                return Ok(Some(FoundReference::Remote { object: Box::new(object), claim }));
+                return Ok(Some(FoundReference::Remote { at, object: Box::new(object), claim }));
             }
         }
         for at in self.trash(space, digest).await? {
             if let Some(object) = self.get_if_reference(&at, digest).await? {
-                return Ok(Some(FoundReference::Remote { object: Box::new(object), claim }));
+                return Ok(Some(FoundReference::Remote { at, object: Box::new(object), claim }));
             }
         }
         Ok(None)
@@ -250,7 +250,7 @@ impl Engine {
                     Err(needed) => Loaded::NeedsMemory(needed),
                 })
             }
-            FoundReference::Remote { object, claim } => {
+            FoundReference::Remote { object, claim, .. } => {
                 let mut object = *object;
                 // Whoever waits for this fetch waits on as long as something comes.
                 let claim = Arc::new(claim);
@@ -336,7 +336,12 @@ impl Engine {
     }
 
     /// Keeps a proven reference in the cache, in a form.
-    async fn keep(&self, digest: Sha256, form: Form, bytes: Bytes) -> Result<Arc<dyn RandomAccess>, CacheError> {
+    pub(super) async fn keep(
+        &self,
+        digest: Sha256,
+        form: Form,
+        bytes: Bytes,
+    ) -> Result<Arc<dyn RandomAccess>, CacheError> {
         let entry = CacheKey { digest, form };
         let kept = match entry.form == Form::STORED {
             true => self.inner.cache.insert_proven(&entry, Proven::hashed(bytes, digest)).await,
@@ -415,7 +420,7 @@ impl Engine {
     }
 
     /// Looks for a reference in a form, then for the same in another one.
-    async fn look_up(&self, digest: Sha256, form: &Form, search: Search) -> Result<InCache, Error> {
+    pub(super) async fn look_up(&self, digest: Sha256, form: &Form, search: Search) -> Result<InCache, Error> {
         if search == Search::StoreAlone {
             return Ok(InCache::Nothing(Claim::unshared()));
         }
@@ -468,6 +473,6 @@ fn read_reference(at: Location, head: &ObjectHead) -> ReferenceState {
     }
 }
 
-fn read_all(content: &dyn RandomAccess) -> std::io::Result<Bytes> {
+pub(super) fn read_all(content: &dyn RandomAccess) -> std::io::Result<Bytes> {
     content.read_vec(0, content.size() as usize).map(Bytes::from)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 use super::sharing::{BucketAcl, NewBucketAcl, PresignedUrl};
-use super::{Operation, StoreError, StoreErrorKind};
+use super::{Operation, StoreError, StoreErrorKind, UploadStore};
 use crate::Location;
 
 /// A store whose buckets can be made, removed and listed.
@@ -35,6 +35,11 @@ pub trait BucketStore: Debug + Send + Sync + 'static {
     /// has none. No request: whether there is an object is not asked.
     async fn presign(&self, at: &Location, _valid: Duration) -> Result<PresignedUrl, StoreError> {
         Err(unsupported(Operation::Get, at, "URLs for others"))
+    }
+
+    /// Its unfinished uploads, where it has such.
+    fn uploads(&self) -> Option<&dyn UploadStore> {
+        None
     }
 }
 

@@ -31,6 +31,10 @@ pub enum Operation {
     GetBucketAcl,
     /// Replacing the access control list of a bucket.
     PutBucketAcl,
+    /// Listing unfinished uploads.
+    ListUploads,
+    /// Aborting an unfinished upload.
+    AbortUpload,
 }
 
 impl Operation {
@@ -49,6 +53,8 @@ impl Operation {
             Self::ListBuckets => "ListBuckets",
             Self::GetBucketAcl => "GetBucketAcl",
             Self::PutBucketAcl => "PutBucketAcl",
+            Self::ListUploads => "ListMultipartUploads",
+            Self::AbortUpload => "AbortMultipartUpload",
         }
     }
 }

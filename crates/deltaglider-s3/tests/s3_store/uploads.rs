@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use deltaglider_core::Location;
 use deltaglider_core::store::{
-    Attributes, BodyStream, CopyOptions, GetOptions, ObjectStore, PutBody, PutMode, PutOptions, StoreError,
-    StoreErrorKind,
+    Attributes, BodyStream, BucketStore, CopyOptions, GetOptions, ObjectStore, PutBody, PutMode, PutOptions,
+    StoreError, StoreErrorKind,
 };
 use deltaglider_s3::S3Store;
 use deltaglider_testkit::S3Server;
@@ -185,4 +185,31 @@ async fn what_is_too_large_to_copy_is_copied_in_parts() {
     assert_eq!(read(&store, &at("l")).await, whole);
     assert!(store.copy(&at("a b+ü"), &at("l"), options).await.unwrap_err().is_conflict());
     assert!(server.uploads().is_empty());
+}
+
+#[tokio::test]
+async fn unfinished_uploads_are_listed_and_aborted() {
+    let (server, store) = start().await;
+    let uploads = store.uploads().expect("it has such");
+    let mut hanging = Vec::new();
+    for key in ["p/a b", "p/ä", "q/x"] {
+        let first = stream::iter([Ok(content(6 * MIB))]);
+        let body = PutBody::Stream { size: None, stream: first.chain(stream::pending()).boxed() };
+        let store = store.clone();
+        hanging.push(tokio::spawn(async move { store.put(&at(key), body, PutOptions::default()).await }));
+    }
+    while server.uploads().len() < 3 || server.log().count("UploadPart") < 3 {
+        tokio::task::yield_now().await;
+    }
+    let found = uploads.list_uploads("bucket", "p/").await.unwrap();
+    assert_eq!(found.iter().map(|upload| upload.at.key()).collect::<Vec<_>>(), ["p/a b", "p/ä"]);
+    assert!(found.iter().all(|upload| upload.begun.elapsed().unwrap_or_default().as_secs() < 600));
+    assert_eq!(uploads.list_uploads("bucket", "").await.unwrap().len(), 3);
+    for upload in &found {
+        uploads.abort_upload(upload).await.unwrap();
+        uploads.abort_upload(upload).await.unwrap();
+    }
+    assert_eq!(uploads.list_uploads("bucket", "").await.unwrap().len(), 1);
+    assert_eq!(uploads.list_uploads("none", "").await.unwrap_err().kind, StoreErrorKind::NoSuchBucket);
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -19,6 +19,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use super::acl;
 use super::conditions::{Conditions, Honour};
 use super::token::{encode, read_token, write_token};
+use super::uploads;
 
 /// How large what may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ struct Shared {
 #[derive(Debug)]
 struct Upload {
     at: Location,
+    begun: SystemTime,
     attributes: Attributes,
     parts: BTreeMap<i32, Bytes>,
 }
@@ -415,7 +417,8 @@ impl S3 for Backend {
         let mut shared = self.shared();
         shared.begun += 1;
         let id = format!("upload-{}", shared.begun);
-        let upload = Upload { at, attributes: attributes(&request.headers), parts: BTreeMap::new() };
+        let begun = SystemTime::now();
+        let upload = Upload { at, begun, attributes: attributes(&request.headers), parts: BTreeMap::new() };
         shared.uploads.insert(id.clone(), upload);
         Ok(S3Response::new(dto::CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -511,20 +514,11 @@ impl S3 for Backend {
         &self,
         request: S3Request<dto::ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<dto::ListMultipartUploadsOutput>> {
-        let bucket = request.input.bucket;
+        self.find_bucket(&request.input.bucket).await?;
         let shared = self.shared();
-        let uploads = shared.uploads.iter().filter(|(_, upload)| upload.at.bucket() == bucket);
-        let uploads = uploads.map(|(id, upload)| dto::MultipartUpload {
-            key: Some(upload.at.key().to_owned()),
-            upload_id: Some(id.clone()),
-            ..Default::default()
-        });
-        Ok(S3Response::new(dto::ListMultipartUploadsOutput {
-            uploads: Some(uploads.collect()),
-            bucket: Some(bucket),
-            is_truncated: Some(false),
-            ..Default::default()
-        }))
+        let of_bucket = shared.uploads.iter().filter(|(_, upload)| upload.at.bucket() == request.input.bucket);
+        let begun = of_bucket.map(|(id, upload)| (upload.at.key().to_owned(), id.clone(), upload.begun)).collect();
+        Ok(S3Response::new(uploads::page(begun, request.input)))
     }
 }
 

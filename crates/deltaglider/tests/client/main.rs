@@ -3,6 +3,7 @@
 mod bodies;
 mod bucket_config;
 mod caching;
+mod care;
 mod endurance;
 mod fixture;
 #[cfg(feature = "secrets-manager")]

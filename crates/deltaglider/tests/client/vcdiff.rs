@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::SystemTime;
 
 use deltaglider::config::Codec;
 use deltaglider::core::Location;
 use deltaglider::core::digest::Sha256;
+use deltaglider::core::engine::repair::{Action, Problem, RepairRequest};
+use deltaglider::core::engine::{Depth, Verdict};
 use deltaglider::core::store::{Attributes, GetOptions, ObjectStore as _, PutBody, PutOptions};
+
+use futures::TryStreamExt;
 
 use crate::fixture::{BUCKET, Fixture, archive, get, put};
 
@@ -80,6 +85,28 @@ async fn what_cannot_be_packed_again_says_why() {
         }
         assert!(told.contains("cannot be packed again") && told.contains("`gzip`"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_packed_again_is_told_before_anybody_needs_it() {
+    let fixture = Fixture::new();
+    store(&fixture, &vector("gzip.reference"), &vector("gzip-named.delta"), &vector("gzip-named.target")).await;
+    let place = fixture.client().await.place(&format!("s3://{BUCKET}")).expect("a place");
+    let before = fixture.store.counts().put;
+    for (depth, told) in [(Depth::Quick, 0), (Depth::Full, 1)] {
+        let request = RepairRequest { prefix: place.at.clone(), depth, now: SystemTime::now() };
+        let findings: Vec<_> = place.engine.repair_plan(request).try_collect().await.expect("planned");
+        assert_eq!(findings.len(), told, "{findings:?}");
+        for finding in findings {
+            assert_eq!((finding.problem, &finding.action), (Problem::NotRepacked, &Action::None));
+            assert!(finding.detail.contains("`xdelta3 -d -R` gives"), "{}", finding.detail);
+            assert!(finding.lost.is_some());
+        }
+    }
+    let verified =
+        place.engine.verify_stored(&Location::new(BUCKET, "app/v2.zip"), Depth::Full).await.expect("verified");
+    assert!(matches!(verified.verdict, Verdict::Damaged(_)), "{verified:?}");
+    assert_eq!(fixture.store.counts().put, before);
 }
 
 #[tokio::test]

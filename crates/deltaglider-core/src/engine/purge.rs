@@ -1,0 +1,308 @@
+//! Purge: what nobody needs any more goes, and what somebody may need stays.
+
+mod plan;
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+
+use self::plan::{Ages, Hidden};
+use super::Engine;
+use super::proof::reference_record;
+use super::survey::StoredSpace;
+use crate::delta_space::InternalName;
+use crate::error::Error;
+use crate::policy::may_be_delta;
+use crate::record::{ContentRecord, Record, expires_at};
+use crate::store::{ETag, ListedObject, Metadata, found};
+use crate::{DeltaSpace, Location, Sha256};
+
+/// What a purge removes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PurgeRequest {
+    /// The bucket and the prefix, taken as a directory.
+    pub prefix: Location,
+    /// Only what was written so long ago. Temporary copies go when they have expired, however old.
+    pub older_than: Duration,
+    /// When it is.
+    pub now: SystemTime,
+    /// Nobody else is writing: conditions that the store does not honour are done without, and whole forms that deltas hide go
+    /// as well.
+    pub exclusive: bool,
+    /// Nothing is removed.
+    pub dry: bool,
+}
+
+/// Something that was found to be garbage, or nearly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Purged {
+    /// Where it is, or was: the stored key.
+    pub at: Location,
+    /// What it is.
+    pub garbage: Garbage,
+    /// Bytes that it takes.
+    pub size: u64,
+    /// What became of it.
+    pub outcome: PurgeOutcome,
+    /// Whether the bucket keeps versions, as far as that showed: what is deleted takes its space until the version goes.
+    pub keeps_versions: bool,
+}
+
+/// Kinds of garbage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Garbage {
+    /// A whole copy for a link that has expired.
+    Temporary,
+    /// A reference on its way out, which no delta needs.
+    Trash,
+    /// A throw-away key, by which a store was asked what it honours.
+    Probe,
+    /// The reference of a space without deltas.
+    Reference,
+    /// A whole form that a delta of the same name hides.
+    HiddenForm,
+}
+
+impl Garbage {
+    /// Its name for programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Temporary => "temporary",
+            Self::Trash => "trash",
+            Self::Probe => "probe",
+            Self::Reference => "reference",
+            Self::HiddenForm => "hidden_form",
+        }
+    }
+}
+
+/// What became of garbage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PurgeOutcome {
+    /// It was removed.
+    Removed,
+    /// It would be removed.
+    WouldRemove,
+    /// It stays: why.
+    Kept(&'static str),
+}
+
+const IN_MOTION: &str = "it is younger than an hour, and another client may be moving it; wait, or add --exclusive";
+const UNGUARDED: &str =
+    "the store ignores conditions on deletes, and another client may be writing; add --exclusive where none is";
+const CHANGED: &str = "it was changed meanwhile";
+
+impl Engine {
+    /// Removes what nobody needs under a prefix, one delta space after the other.
+    ///
+    /// Requests: the pages of the listing; one HEAD for each temporary copy, and where one is removed a DELETE. For each space with
+    /// old trash one HEAD, and where its reference is another one or gone, one HEAD for each delta. For each space without deltas
+    /// one HEAD, and to remove its reference those of [`Engine::delete`] for the last of a space. With `exclusive`, two HEADs for each
+    /// name in both forms, the GET of its delta, which is read to its end first, and a DELETE.
+    pub fn purge(&self, request: PurgeRequest) -> BoxStream<'static, Result<Purged, Error>> {
+        let engine = self.clone();
+        let mut spaces = self.survey(&request.prefix);
+        async_stream::try_stream! {
+            while let Some(stored) = spaces.try_next().await? {
+                let purge = Purge { engine: &engine, stored: &stored, request: &request };
+                for purged in purge.internal().await? {
+                    yield purged;
+                }
+                if let Some(purged) = purge.reference().await? {
+                    yield purged;
+                }
+                if request.exclusive {
+                    for purged in purge.hidden().await? {
+                        yield purged;
+                    }
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// The purge of a space.
+struct Purge<'a> {
+    engine: &'a Engine,
+    stored: &'a StoredSpace,
+    request: &'a PurgeRequest,
+}
+
+impl Purge<'_> {
+    fn ages(&self) -> Ages {
+        let PurgeRequest { now, older_than, exclusive, .. } = *self.request;
+        Ages { now, older_than, exclusive }
+    }
+
+    /// Temporary copies, throw-away keys and trash.
+    async fn internal(&self) -> Result<Vec<Purged>, Error> {
+        let mut purged = Vec::new();
+        let mut needed = None;
+        for object in &self.stored.internal {
+            let written = object.last_modified;
+            match InternalName::of(&self.stored.space, &object.key) {
+                InternalName::Temporary => {
+                    let at = self.stored.at(object);
+                    let Some(head) = self.engine.listed_head(&at, &object.e_tag).await? else { continue };
+                    if expires_at(&head.head.attributes.metadata).is_none_or(|expires| expires > self.request.now) {
+                        continue;
+                    }
+                    // No two of them have the same key: where conditions are ignored, none is needed.
+                    let outcome = self.remove(&at, &object.e_tag).await?;
+                    let keeps_versions = keeps_versions(head.head.version_id.as_deref());
+                    purged.push(Purged { keeps_versions, ..self.purged(object, Garbage::Temporary, outcome) });
+                }
+                InternalName::Probe if self.ages().is_old(written) => {
+                    let outcome = match self.ages().may_be_in_motion(written) {
+                        true => PurgeOutcome::Kept(IN_MOTION),
+                        false => self.remove(&self.stored.at(object), &object.e_tag).await?,
+                    };
+                    purged.push(self.purged(object, Garbage::Probe, outcome));
+                }
+                InternalName::Trash(digest) if self.ages().is_old(written) => {
+                    if self.ages().may_be_in_motion(written) {
+                        purged.push(self.purged(object, Garbage::Trash, PurgeOutcome::Kept(IN_MOTION)));
+                        continue;
+                    }
+                    if needed.is_none() {
+                        needed = Some(self.needed_from_trash().await?);
+                    }
+                    let outcome = match needed.as_ref().is_some_and(|needed| needed.contains(&digest)) {
+                        true => PurgeOutcome::Kept("a delta needs it; `repair` puts it back where it can"),
+                        false => self.remove(&self.stored.at(object), &object.e_tag).await?,
+                    };
+                    purged.push(self.purged(object, Garbage::Trash, outcome));
+                }
+                _ => {}
+            }
+        }
+        Ok(purged)
+    }
+
+    /// Digests of the references that deltas of the space need, and that do not stand in their place.
+    async fn needed_from_trash(&self) -> Result<Vec<Sha256>, Error> {
+        if self.stored.deltas.is_empty() {
+            return Ok(Vec::new());
+        }
+        let head = found(self.engine.inner.store.head(&self.stored.space.reference()).await)?;
+        let standing = head.and_then(|head| reference_record(&head)).and_then(|content| content.sha256);
+        let mut needed = Vec::new();
+        let listed = self.stored.listed(self.stored.deltas.iter().map(|(_, object)| object));
+        let mut heads = self.engine.listed_heads(listed);
+        while let Some(head) = heads.try_next().await? {
+            let Some(head) = head else { continue };
+            if let Ok(Record::Delta(record)) = Record::read(&head.head.attributes.metadata)
+                && let Some(digest) = record.reference_sha256
+                && Some(digest) != standing
+                && !needed.contains(&digest)
+            {
+                needed.push(digest);
+            }
+        }
+        Ok(needed)
+    }
+
+    /// The reference of a space that holds no delta.
+    async fn reference(&self) -> Result<Option<Purged>, Error> {
+        let Some(object) = &self.stored.reference else { return Ok(None) };
+        if !self.stored.deltas.is_empty() || !self.ages().is_old(object.last_modified) {
+            return Ok(None);
+        }
+        let (engine, space) = (self.engine, &self.stored.space);
+        let Some(head) = found(engine.inner.store.head(&space.reference()).await)? else { return Ok(None) };
+        if reference_record(&head).is_none() {
+            return Ok(None);
+        }
+        let outcome = if self.request.dry {
+            PurgeOutcome::WouldRemove
+        } else if space.fits_internal_keys() && engine.honours_delete(space).await? {
+            match engine.remove_unused_reference(space).await? {
+                true => PurgeOutcome::Removed,
+                false => PurgeOutcome::Kept("a delta needs it now, or another client is at it"),
+            }
+        } else if !self.request.exclusive {
+            PurgeOutcome::Kept(UNGUARDED)
+        } else if engine.holds_delta(space).await? {
+            PurgeOutcome::Kept("a delta needs it now")
+        } else {
+            engine.inner.store.delete_one(&space.reference(), None).await?;
+            PurgeOutcome::Removed
+        };
+        let keeps_versions = keeps_versions(head.version_id.as_deref());
+        Ok(Some(Purged { keeps_versions, ..self.purged(object, Garbage::Reference, outcome) }))
+    }
+
+    /// Whole forms that deltas hide.
+    async fn hidden(&self) -> Result<Vec<Purged>, Error> {
+        let mut purged = Vec::new();
+        let deltas: HashMap<&str, &ListedObject> =
+            self.stored.deltas.iter().map(|(key, object)| (key.as_str(), object)).collect();
+        for (key, object) in &self.stored.whole {
+            let Some(delta) = deltas.get(key.as_str()) else { continue };
+            let at = Location::new(self.stored.space.bucket(), key.as_str());
+            if !may_be_delta(at.name()) {
+                continue;
+            }
+            let whole_at = self.stored.at(object);
+            let Some(whole) = self.engine.listed_head(&whole_at, &object.e_tag).await? else { continue };
+            let Some(hiding) = self.engine.listed_head(&self.stored.at(delta), &delta.e_tag).await? else { continue };
+            let Ok(Record::Delta(record)) = Record::read(&hiding.head.attributes.metadata) else { continue };
+            let content = whole_content(&whole.head.attributes.metadata).and_then(|content| content.sha256);
+            let hidden = Hidden {
+                same_content: content.is_some() && content == record.content.sha256,
+                whole_written: object.last_modified,
+                delta_written: delta.last_modified,
+            };
+            let outcome = match plan::keeps_hidden(hidden) {
+                Some(why) => PurgeOutcome::Kept(why),
+                None if self.engine.prove(&at, &mut None).await.is_err() => {
+                    PurgeOutcome::Kept("the delta that hides it cannot be read; see `verify --repair-plan`")
+                }
+                None => self.remove(&whole_at, &object.e_tag).await?,
+            };
+            let keeps_versions = keeps_versions(whole.head.version_id.as_deref());
+            purged.push(Purged { keeps_versions, ..self.purged(object, Garbage::HiddenForm, outcome) });
+        }
+        Ok(purged)
+    }
+
+    /// Removes an object that is still the one that was seen. Where the store cannot tell, the key is one that is used once, or nobody
+    /// else is writing.
+    async fn remove(&self, at: &Location, seen: &ETag) -> Result<PurgeOutcome, Error> {
+        if self.request.dry {
+            return Ok(PurgeOutcome::WouldRemove);
+        }
+        let store = &self.engine.inner.store;
+        let space = DeltaSpace::holding(at);
+        let pinned = self.engine.honours_delete(&space).await?;
+        match store.delete_one(at, pinned.then(|| seen.clone())).await {
+            Ok(()) => Ok(PurgeOutcome::Removed),
+            Err(error) if error.is_not_found() => Ok(PurgeOutcome::Removed),
+            Err(error) if error.is_conflict() => Ok(PurgeOutcome::Kept(CHANGED)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn purged(&self, object: &ListedObject, garbage: Garbage, outcome: PurgeOutcome) -> Purged {
+        Purged { at: self.stored.at(object), garbage, size: object.size, outcome, keeps_versions: false }
+    }
+}
+
+fn whole_content(metadata: &Metadata) -> Option<ContentRecord> {
+    match Record::read(metadata) {
+        Ok(Record::Whole(content)) => Some(content),
+        _ => None,
+    }
+}
+
+/// Whether the version of an object tells that its bucket keeps versions.
+fn keeps_versions(version: Option<&str>) -> bool {
+    version.is_some_and(|version| version != "null")
+}
