@@ -10,9 +10,12 @@ mod get;
 mod head;
 mod list;
 mod making;
+mod migrate;
 pub mod plan;
 mod put;
 mod reference;
+mod rehydrate;
+mod sample;
 mod source;
 mod verify;
 
@@ -25,11 +28,15 @@ use tokio::sync::Semaphore;
 
 pub use bodies::ContentStream;
 pub use bucket_config::{BucketConfig, CONFIG_LIFETIME};
+pub use conditions::Guarantees;
 pub use copy::CopyRequest;
 pub use delete::{DeleteReport, DeleteRequest};
 pub use get::{DownloadReport, GetReport, GetRequest};
 pub use list::{LogicalEntry, LogicalListRequest, LogicalObject};
+pub use migrate::{MigrateReport, Migrated};
 pub use put::{Estimate, PutReport, PutRequest};
+pub use rehydrate::{RehydrateReport, Rehydrated};
+pub use sample::Sampler;
 pub use source::Source;
 pub use verify::{Verdict, VerifyReport};
 
