@@ -1,12 +1,18 @@
 //! One command a file.
 
+mod analyze;
 mod bucket_config;
 mod cache;
+mod completions;
 mod cp;
+mod doctor;
 mod key;
 mod ls;
+mod man;
 mod mb;
+mod migrate;
 mod rb;
+mod rehydrate;
 mod remove;
 mod rm;
 mod version;
@@ -27,8 +33,14 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::GetBucketConfig(args) => bucket_config::get(&args, context).await,
         Verb::PutBucketConfig(args) => bucket_config::put(&args, context).await,
         Verb::DeleteBucketConfig(args) => bucket_config::delete(&args, context).await,
+        Verb::Migrate(args) => migrate::run(*args, context).await,
+        Verb::Rehydrate(args) => rehydrate::run(args, context).await,
+        Verb::Analyze(args) => analyze::run(args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
+        Verb::Doctor(args) => doctor::run(&args, context).await,
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(&args),
         Verb::Version(_) => version::run(context),
     }
 }
@@ -44,8 +56,14 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::GetBucketConfig(_) => "get-bucket-config",
         Verb::PutBucketConfig(_) => "put-bucket-config",
         Verb::DeleteBucketConfig(_) => "delete-bucket-config",
+        Verb::Migrate(_) => "migrate",
+        Verb::Rehydrate(_) => "rehydrate",
+        Verb::Analyze(_) => "analyze",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
+        Verb::Doctor(_) => "doctor",
+        Verb::Completions(_) => "completions",
+        Verb::Man(_) => "man",
         Verb::Version(_) => "version",
     }
 }

@@ -1,6 +1,7 @@
 //! Moving objects: sources are enumerated, transfers planned, carried out several at a time, and reported.
 
 mod carry;
+mod convert;
 mod download;
 mod execute;
 mod gate;
@@ -19,7 +20,7 @@ use crate::session::Root;
 
 pub(crate) use execute::{Execution, execute};
 pub(crate) use plan::{Destination, plan};
-pub(crate) use source::{Entry, Source, SourceOptions, entries};
+pub(crate) use source::{Entry, Source, SourceOptions, archived, entries, listing};
 
 /// One end of a transfer.
 #[derive(Clone, Debug)]
@@ -53,9 +54,22 @@ pub(crate) enum Planned {
     Skip(Option<Warning>),
 }
 
+/// What is done with an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Its content goes to the destination.
+    #[default]
+    Copy,
+    /// It becomes a delta where it is.
+    MigrateInPlace,
+    /// It becomes a plain object, where it is or at the destination.
+    Rehydrate,
+}
+
 /// How objects are stored and read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
+    work: Work,
     attributes: Attributes,
     /// What replaces the attributes of a copy's source.
     replacement: Option<Attributes>,
@@ -71,6 +85,7 @@ impl Settings {
     pub(crate) fn new(args: &TransferArgs) -> Self {
         let attributes = args.headers.attributes();
         Self {
+            work: Work::Copy,
             // A redirection is an object's own; a delta has no place for it.
             whole: args.no_delta || args.placement.is_archive() || attributes.website_redirect.is_some(),
             replacement: args.headers.replacement(),
@@ -81,6 +96,16 @@ impl Settings {
             ignore_archived: args.ignore_glacier_warnings,
             attributes,
         }
+    }
+
+    /// Settings of a rehydration, which has none.
+    pub(crate) fn rehydration() -> Self {
+        Self { work: Work::Rehydrate, ..Self::default() }
+    }
+
+    /// The same for other work.
+    pub(crate) fn with_work(self, work: Work) -> Self {
+        Self { work, ..self }
     }
 
     /// How a file of this name is put.
@@ -101,7 +126,7 @@ impl Settings {
     }
 
     /// How an object is put whose attributes come from elsewhere.
-    fn bare_put_request(&self) -> PutRequest {
+    pub(crate) fn bare_put_request(&self) -> PutRequest {
         PutRequest {
             placement: self.placement.clone(),
             whole: self.whole,

@@ -15,6 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::convert::convert;
 use super::download::download;
 use super::gate::Gate;
 use super::{End, Item, Settings};
@@ -27,6 +28,8 @@ use crate::tally::{Delta, Outcome};
 pub(super) enum Trouble {
     /// It failed; others go on.
     Failed(Box<Failure>),
+    /// It is passed over, for this reason.
+    Skipped(String),
     /// Standard output cannot be written to.
     Output(io::Error),
 }
@@ -45,6 +48,9 @@ pub(super) async fn carry(
     progress: SharedProgress,
 ) -> Result<Outcome, Trouble> {
     let started = Instant::now();
+    if let Some(outcome) = convert(item, settings, gate, Arc::clone(&progress)).await? {
+        return Ok(Outcome { took: started.elapsed(), ..outcome });
+    }
     let outcome = match (&item.source, &item.destination) {
         (End::Local(path), End::Object(to, at)) => {
             let name = path.file_name().and_then(|name| name.to_str());
@@ -147,7 +153,7 @@ async fn verified(root: &Root, at: &Location, settings: &Settings) -> Result<(),
     }
 }
 
-fn stored(report: &PutReport) -> Outcome {
+pub(super) fn stored(report: &PutReport) -> Outcome {
     Outcome {
         kind: Some(kind(&report.stored)),
         logical: report.size,
