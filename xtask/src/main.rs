@@ -12,6 +12,7 @@
 //! | `xdelta` | tries the codec `vcdiff` against `xdelta3`, both ways, on random pairs |
 //! | `earlier` | plays the earlier Python tool and this one on one bucket, in both directions |
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
+//! | `dist` | builds what is handed out: a static binary, its manual, completions, sums |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to a person")]
@@ -22,6 +23,7 @@ mod ci;
 mod decoders;
 mod demo;
 mod deny;
+mod dist;
 mod earlier;
 mod encoders;
 mod folder;
@@ -56,6 +58,7 @@ usage: cargo xtask <task>
   xdelta [--pairs N] [--seed N]         try the codec vcdiff against xdelta3, both ways, on random pairs
   earlier                               play the earlier Python tool and this one on one bucket, in both directions
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
+  dist                                  build a static binary with manual, completions and sums into target/dist
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
 fn main() -> ExitCode {
@@ -93,6 +96,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "xdelta" => xdelta::run(&root, xdelta::Arguments::parse(rest)?),
         "earlier" => earlier::run(&root).map(Outcome::lands),
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),
+        "dist" => dist::run(&root),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

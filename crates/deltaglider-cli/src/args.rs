@@ -1,17 +1,23 @@
 //! The command line: verbs, and the options that all of them share.
 
+pub(crate) mod analyze;
 pub(crate) mod bucket_acl;
 pub(crate) mod bucket_config;
 pub(crate) mod cache;
+pub(crate) mod completions;
 pub(crate) mod cp;
+pub(crate) mod doctor;
 pub(crate) mod filters;
 pub(crate) mod global;
 pub(crate) mod key;
 pub(crate) mod ls;
+pub(crate) mod man;
 pub(crate) mod mb;
+pub(crate) mod migrate;
 pub(crate) mod presign;
 pub(crate) mod purge;
 pub(crate) mod rb;
+pub(crate) mod rehydrate;
 pub(crate) mod repair;
 pub(crate) mod rm;
 pub(crate) mod stats;
@@ -92,10 +98,22 @@ pub(crate) enum Verb {
     Purge(purge::PurgeArgs),
     /// Counts what a prefix holds, what it takes, and what was saved.
     Stats(stats::StatsArgs),
+    /// Brings what is stored whole into deltas: into another place, or where it is. Goes on where it was broken off.
+    Migrate(Box<migrate::MigrateArgs>),
+    /// Brings deltas back to plain objects, which anybody reads: in another place, or where they are. Goes on where it was broken off.
+    Rehydrate(rehydrate::RehydrateArgs),
+    /// Says what deltas save by prefix, where they do not, and what they would save of what is not migrated, from samples.
+    Analyze(analyze::AnalyzeArgs),
     /// Makes, shows and rotates the keys of the reference cache.
     Key(key::KeyArgs),
     /// Looks at the cache of references, and removes them.
     Cache(cache::CacheArgs),
+    /// Says whether all that is needed is there: settings, credentials, rights, clock, conditions, cache, temporary space.
+    Doctor(doctor::DoctorArgs),
+    /// Writes what a shell has to know to complete commands and flags.
+    Completions(completions::CompletionsArgs),
+    /// Writes the manual, as `man` reads it.
+    Man(man::ManArgs),
     /// Says which version this is.
     Version(version::VersionArgs),
 }

@@ -1,15 +1,21 @@
 //! One command a file.
 
+mod analyze;
 mod bucket_acl;
 mod bucket_config;
 mod cache;
+mod completions;
 mod cp;
+mod doctor;
 mod key;
 mod ls;
+mod man;
 mod mb;
+mod migrate;
 mod presign;
 mod purge;
 mod rb;
+mod rehydrate;
 mod remove;
 mod repair;
 mod rm;
@@ -43,8 +49,14 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, CliError>
         Verb::Repair(args) => repair::run(&args, context).await,
         Verb::Purge(args) => purge::run(&args, context).await,
         Verb::Stats(args) => stats::run(&args, context).await,
+        Verb::Migrate(args) => migrate::run(*args, context).await,
+        Verb::Rehydrate(args) => rehydrate::run(args, context).await,
+        Verb::Analyze(args) => analyze::run(args, context).await,
         Verb::Key(args) => key::run(&args, context).await,
         Verb::Cache(args) => cache::run(&args, context).await,
+        Verb::Doctor(args) => doctor::run(&args, context).await,
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(&args),
         Verb::Version(_) => version::run(context),
     }
 }
@@ -69,8 +81,14 @@ pub(crate) fn name(verb: &Verb) -> &'static str {
         Verb::Repair(_) => "repair",
         Verb::Purge(_) => "purge",
         Verb::Stats(_) => "stats",
+        Verb::Migrate(_) => "migrate",
+        Verb::Rehydrate(_) => "rehydrate",
+        Verb::Analyze(_) => "analyze",
         Verb::Key(_) => "key",
         Verb::Cache(_) => "cache",
+        Verb::Doctor(_) => "doctor",
+        Verb::Completions(_) => "completions",
+        Verb::Man(_) => "man",
         Verb::Version(_) => "version",
     }
 }

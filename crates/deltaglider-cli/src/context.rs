@@ -20,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) tally: Arc<Tally>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) interrupt: Interrupt,
+    /// What the environment says to the command line.
+    pub(crate) front: FrontEnd,
 }
 
 impl Context {
@@ -28,7 +30,8 @@ impl Context {
         let tally = Arc::new(Tally::new());
         let meter = Arc::new(Meter::new(terminal.progress(&args, front.progress), Arc::clone(&tally)));
         let output = Output::new(args.json, loudness(&args), Palette::new(terminal.colours(args.color)));
-        Self { output: Arc::new(output.with_bars(meter.bars())), session: Session::new(args), tally, meter, interrupt }
+        let output = Arc::new(output.with_bars(meter.bars()));
+        Self { output, session: Session::new(args), tally, meter, interrupt, front: front.clone() }
     }
 }
 

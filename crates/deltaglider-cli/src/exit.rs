@@ -32,6 +32,42 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// All of them, by their numbers.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Done,
+        Self::Failed,
+        Self::Skipped,
+        Self::Integrity,
+        Self::HungUp,
+        Self::Interrupted,
+        Self::BrokenPipe,
+        Self::Terminated,
+        Self::Usage,
+        Self::Configuration,
+        Self::Service,
+        Self::Other,
+    ];
+
+    /// What it says.
+    #[cfg(test)]
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "All done; also: nothing to do.",
+            Self::Failed => "At least one transfer or removal failed; a listing found nothing under a prefix.",
+            Self::Skipped => "Done, but files were skipped with a warning.",
+            Self::Integrity => "Stored bytes do not give back what was recorded of them; nothing was written.",
+            Self::HungUp => "The terminal went away.",
+            Self::Interrupted => "Ctrl-C.",
+            Self::BrokenPipe => "The reader of the output went away.",
+            Self::Terminated => "A request to end (SIGTERM).",
+            Self::Usage => "The command line is wrong: an unknown flag, a missing argument, a bad value or URL.",
+            Self::Configuration => "Settings or credentials are wrong, outside of transfers.",
+            Self::Service => "The service refused, outside of transfers.",
+            Self::Other => "Anything else, such as a local path that does not exist.",
+        }
+    }
+
     /// The number that the caller sees.
     pub(crate) fn code(self) -> u8 {
         match self {

@@ -1,5 +1,6 @@
 //! The command `deltaglider`: what `aws s3` does, with versions of archives stored as deltas.
 
+mod analysis;
 mod args;
 mod byte_size;
 mod commands;
@@ -14,7 +15,11 @@ mod log;
 mod operand;
 mod output;
 mod progress;
+#[cfg(test)]
+mod reference;
+mod sampling;
 mod session;
+mod shard;
 mod tally;
 mod terminal;
 mod time_span;
@@ -70,7 +75,8 @@ fn main() -> ExitCode {
 
 async fn run(verb: Verb, context: &Context) -> Exit {
     let operation = commands::name(&verb);
-    let sums_up = matches!(verb, Verb::Cp(_) | Verb::Mv(_) | Verb::Sync(_) | Verb::Rm(_));
+    let sums_up =
+        matches!(verb, Verb::Cp(_) | Verb::Mv(_) | Verb::Sync(_) | Verb::Rm(_) | Verb::Migrate(_) | Verb::Rehydrate(_));
     let result = {
         let mut command = pin!(commands::run(verb, context));
         tokio::select! {

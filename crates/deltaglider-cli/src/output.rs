@@ -1,6 +1,9 @@
 //! What is written: results to standard output, everything else to standard error.
 
+mod analysis;
 mod cache;
+mod checkup;
+pub(crate) mod html;
 mod human;
 mod json;
 mod key;
@@ -23,9 +26,12 @@ use indicatif::MultiProgress;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::tally::{Outcome, Tally};
+use crate::sampling::Estimate;
+use crate::tally::{Ended, Outcome, Tally};
 
+pub(crate) use analysis::{AnalysisReport, Rebase};
 pub(crate) use cache::{CacheStatus, Strategy};
+pub(crate) use checkup::{Check, Health, SettingLine};
 pub(crate) use human::{Palette, percent};
 pub(crate) use key::KeyLine;
 pub(crate) use purge::{PurgeCounts, PurgeLine, PurgeStatus};
@@ -46,6 +52,10 @@ pub(crate) enum Action {
     Move,
     /// Out of a store.
     Delete,
+    /// Into deltas.
+    Migrate,
+    /// Into plain objects.
+    Rehydrate,
 }
 
 impl Action {
@@ -56,6 +66,8 @@ impl Action {
             Self::Copy => "copy",
             Self::Move => "move",
             Self::Delete => "delete",
+            Self::Migrate => "migrate",
+            Self::Rehydrate => "rehydrate",
         }
     }
 }
@@ -137,7 +149,14 @@ impl Output {
         if self.loudness < Loudness::Normal || line.streamed {
             return Ok(());
         }
-        if self.json { self.result(&json::transferred(line, outcome)) } else { self.result(&human::line(line, false)) }
+        match (self.json, outcome.ended) {
+            (true, _) => self.result(&json::transferred(line, outcome)),
+            (false, Ended::Done | Ended::WholeStays) => self.result(&human::line(line, false)),
+            (false, Ended::Present) => self.message(Loudness::Verbose, &format!("{} is there already", line.source)),
+            (false, Ended::Kept(why)) => {
+                self.message(Loudness::Verbose, &format!("{} is left as it is: {why}", line.source))
+            }
+        }
     }
 
     /// An object would be transferred or removed.
@@ -324,6 +343,15 @@ impl Output {
             (false, _) => Ok(()),
             (true, true) => self.result(&cache::freed_json(done, freed)),
             (true, false) => self.result(&cache::freed_text(done, freed)),
+        }
+    }
+
+    /// What a migration would come to.
+    pub(crate) fn estimate(&self, described: &str, estimate: &Estimate) -> io::Result<()> {
+        match (self.loudness >= Loudness::Normal, self.json) {
+            (false, _) => Ok(()),
+            (true, true) => self.result(&json::estimate(estimate)),
+            (true, false) => self.message(Loudness::Normal, &human::estimate(described, estimate)),
         }
     }
 

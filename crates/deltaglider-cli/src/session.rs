@@ -37,6 +37,11 @@ impl Session {
         Self { args, config: OnceLock::new(), client: OnceCell::new() }
     }
 
+    /// The flags of every command.
+    pub(crate) fn args(&self) -> &GlobalArgs {
+        &self.args
+    }
+
     /// Transfers at a time.
     pub(crate) fn jobs(&self) -> usize {
         self.config().map_or(1, |config| config.jobs.get())
@@ -68,6 +73,11 @@ impl Session {
         Ok(Root { engine: place.engine, at: place.at, base })
     }
 
+    /// An engine for what needs no store: its codecs and its policy. Nothing is asked of a store.
+    pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
+        Ok(self.client().await?.place("s3://none")?.engine)
+    }
+
     /// The buckets among which a URL names one, and the name of that one.
     pub(crate) async fn buckets(&self, url: &str) -> Result<(Arc<dyn BucketStore>, String), Failure> {
         Ok(self.client().await?.bucket_store(url)?)
@@ -94,6 +104,11 @@ impl Root {
     /// The URL of a key in the same store.
     pub(crate) fn url(&self, key: &str) -> String {
         format!("{}{key}", self.base)
+    }
+
+    /// The same store, at another place in it.
+    pub(crate) fn moved_to(&self, at: Location) -> Self {
+        Self { at, ..self.clone() }
     }
 
     /// Whether both are in the same store, which can copy by itself then.

@@ -30,12 +30,31 @@ pub(crate) struct Tally {
     pub(crate) planned_bytes: AtomicU64,
     /// Files that a dry run would remove.
     pub(crate) planned_deletes: AtomicU64,
+    /// Objects that were there already.
+    pub(crate) present: AtomicU64,
+    /// Objects that are left as they are, since nothing would be gained.
+    pub(crate) kept: AtomicU64,
     integrity: AtomicBool,
+}
+
+/// How it ended with one object that did not fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// What was asked for is done.
+    #[default]
+    Done,
+    /// It is done, but for the whole form, which such a store cannot be trusted to remove safely.
+    WholeStays,
+    /// It was done before.
+    Present,
+    /// It is left as it is, for this reason.
+    Kept(&'static str),
 }
 
 /// What became of one object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
+    pub(crate) ended: Ended,
     /// `delta` or `plain`, where something was stored.
     pub(crate) kind: Option<&'static str>,
     /// Bytes of content.
@@ -80,11 +99,18 @@ impl Tally {
             planned: zero(),
             planned_bytes: zero(),
             planned_deletes: zero(),
+            present: zero(),
+            kept: zero(),
             integrity: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn done(&self, outcome: &Outcome) {
+        match outcome.ended {
+            Ended::Done | Ended::WholeStays => {}
+            Ended::Present => return self.present(),
+            Ended::Kept(_) => return self.kept(),
+        }
         self.ok.fetch_add(1, Relaxed);
         self.logical.fetch_add(outcome.logical, Relaxed);
         self.moved.fetch_add(outcome.moved, Relaxed);
@@ -108,6 +134,22 @@ impl Tally {
     /// A dry run would remove a file.
     pub(crate) fn planned_delete(&self) {
         self.planned_deletes.fetch_add(1, Relaxed);
+    }
+
+    /// An object was there already.
+    pub(crate) fn present(&self) {
+        self.present.fetch_add(1, Relaxed);
+    }
+
+    /// An object is left as it is.
+    pub(crate) fn kept(&self) {
+        self.kept.fetch_add(1, Relaxed);
+    }
+
+    /// Forgets what a first look found that changes nothing: the work itself will find it again.
+    pub(crate) fn forget_present(&self) {
+        self.present.store(0, Relaxed);
+        self.kept.store(0, Relaxed);
     }
 
     pub(crate) fn deleted(&self) {

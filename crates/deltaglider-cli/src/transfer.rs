@@ -2,6 +2,7 @@
 
 mod carry;
 mod contents;
+mod convert;
 mod departure;
 mod download;
 mod execute;
@@ -25,7 +26,7 @@ pub(crate) use contents::same_content;
 pub(crate) use departure::onto_itself;
 pub(crate) use execute::{Execution, execute};
 pub(crate) use plan::{Destination, Planner, shown};
-pub(crate) use source::{Entry, Listed, Ready, Source, SourceOptions, entries};
+pub(crate) use source::{Entry, Listed, Ready, Source, SourceOptions, archived, entries, listing};
 pub(crate) use sync_plan::{Decision, Direction, Facts, Join, Rule, decide};
 
 /// One end of a transfer.
@@ -60,9 +61,22 @@ pub(crate) enum Planned {
     Skip(Option<Warning>),
 }
 
+/// What is done with an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Its content goes to the destination.
+    #[default]
+    Copy,
+    /// It becomes a delta where it is.
+    MigrateInPlace,
+    /// It becomes a plain object, where it is or at the destination.
+    Rehydrate,
+}
+
 /// How objects are stored and read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
+    work: Work,
     attributes: Attributes,
     /// What replaces the attributes of a copy's source.
     replacement: Option<Attributes>,
@@ -82,6 +96,7 @@ impl Settings {
     pub(crate) fn new(args: &TransferArgs) -> Self {
         let attributes = args.headers.attributes();
         Self {
+            work: Work::Copy,
             // A redirection is an object's own; a delta has no place for it.
             whole: args.no_delta || args.placement.is_archive() || attributes.website_redirect.is_some(),
             replacement: args.headers.replacement(),
@@ -106,6 +121,16 @@ impl Settings {
         Self { keep: false, ..self }
     }
 
+    /// Settings of a rehydration, which has none.
+    pub(crate) fn rehydration() -> Self {
+        Self { work: Work::Rehydrate, ..Self::default() }
+    }
+
+    /// The same for other work.
+    pub(crate) fn with_work(self, work: Work) -> Self {
+        Self { work, ..self }
+    }
+
     /// How a file of this name is put.
     fn put_request(&self, name: Option<&str>) -> PutRequest {
         let mut attributes = self.attributes.clone();
@@ -124,7 +149,7 @@ impl Settings {
     }
 
     /// How an object is put whose attributes come from elsewhere.
-    fn bare_put_request(&self) -> PutRequest {
+    pub(crate) fn bare_put_request(&self) -> PutRequest {
         PutRequest {
             placement: self.placement.clone(),
             whole: self.whole,

@@ -11,6 +11,7 @@ mod buckets;
 mod builder;
 mod call;
 mod checksum;
+mod clock;
 mod connection;
 mod copy;
 mod delete;

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::builder::{S3StoreBuilder, Settings, shown_endpoint};
 use crate::call::Call;
+use crate::clock::Clock;
 use crate::connection::{self, Connection};
 use crate::limiter::Limiter;
 use crate::watch::Watch;
@@ -40,6 +41,7 @@ struct Inner {
     settings: Arc<Settings>,
     connection: OnceCell<Connection>,
     limiter: Arc<Limiter>,
+    clock: Arc<Clock>,
 }
 
 impl S3Store {
@@ -50,7 +52,7 @@ impl S3Store {
 
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let limiter = Arc::new(Limiter::new(settings.concurrency));
-        Self { inner: Arc::new(Inner { settings, connection: OnceCell::new(), limiter }) }
+        Self { inner: Arc::new(Inner { settings, connection: OnceCell::new(), limiter, clock: Arc::default() }) }
     }
 
     /// Reads configuration (files and variables of the AWS tools) now instead of with the first request. Sends nothing to the
@@ -66,6 +68,13 @@ impl S3Store {
         self.inner.limiter.allowed()
     }
 
+    /// Seconds by which this machine's clock is ahead of the store's, by the date of its last answer; negative where it is behind,
+    /// `None` before the first one. Signatures are refused past 15 minutes.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.inner.clock.ahead()
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
@@ -79,7 +88,7 @@ impl S3Store {
     pub(crate) async fn call(&self, operation: Operation, at: &Location) -> Result<Call, StoreError> {
         let connection = self.connection(operation, at).await?;
         let permit = self.inner.limiter.permit().await;
-        let watch = Watch::new(Arc::clone(&self.inner.limiter));
+        let watch = Watch::new(Arc::clone(&self.inner.limiter), Arc::clone(&self.inner.clock));
         let endpoint = connection.endpoint.as_deref().map_or_else(|| "Amazon S3".to_owned(), shown_endpoint);
         Ok(Call::new(connection.client.clone(), watch, permit, &self.inner.settings, endpoint, (operation, at)))
     }

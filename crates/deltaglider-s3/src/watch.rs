@@ -9,12 +9,14 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use deltaglider_core::store::StoreErrorKind;
 
+use crate::clock::Clock;
 use crate::limiter::Limiter;
 
 /// One request's watch; clones are the same watch.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     limiter: Arc<Limiter>,
+    clock: Arc<Clock>,
     seen: Arc<Seen>,
 }
 
@@ -28,13 +30,13 @@ struct Seen {
 }
 
 impl Watch {
-    pub(crate) fn new(limiter: Arc<Limiter>) -> Self {
+    pub(crate) fn new(limiter: Arc<Limiter>, clock: Arc<Clock>) -> Self {
         let seen = Seen {
             started: Mutex::new(Instant::now()),
             unclear: AtomicBool::new(false),
             unclear_before: AtomicBool::new(false),
         };
-        Self { limiter, seen: Arc::new(seen) }
+        Self { limiter, clock, seen: Arc::new(seen) }
     }
 
     /// Whether an attempt before the last one may have been carried out although its answer did not come.
@@ -66,6 +68,9 @@ impl Intercept for Watch {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let status = context.response().map(|response| response.status().as_u16());
+        if let Some(date) = context.response().and_then(|response| response.headers().get("date")) {
+            self.clock.answered(date);
+        }
         let started = *self.seen.started.lock().unwrap_or_else(PoisonError::into_inner);
         match context.output_or_error() {
             Some(Ok(_)) => self.limiter.succeeded(),

@@ -164,6 +164,10 @@ impl Client {
         }
     }
 
+    pub(crate) fn s3(&self) -> &S3Store {
+        &self.inner.s3
+    }
+
     pub(crate) fn cache(&self) -> &Arc<SharedCache> {
         &self.inner.cache
     }

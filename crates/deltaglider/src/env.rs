@@ -69,6 +69,12 @@ pub const LOG_LEVEL: &str = "DG_LOG_LEVEL";
 pub const JSON: &str = "DG_JSON";
 /// How progress is shown.
 pub const PROGRESS: &str = "DG_PROGRESS";
+/// Number of this pod in an indexed job of Kubernetes.
+pub const JOB_COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
+/// Number of this job in an array of AWS Batch.
+pub const AWS_BATCH_JOB_ARRAY_INDEX: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
+/// Jobs in an array of AWS Batch.
+pub const AWS_BATCH_JOB_ARRAY_SIZE: &str = "AWS_BATCH_JOB_ARRAY_SIZE";
 /// PEM file of certificate authorities.
 pub const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// How often a request is tried in all.
@@ -217,6 +223,10 @@ pub struct FrontEnd {
     pub force_color: bool,
     /// The terminal can do nothing but write lines (`TERM=dumb`).
     pub dumb_terminal: bool,
+    /// Which part of a divided job this process is, as it is written: its number from 0.
+    pub shard_index: Option<String>,
+    /// How many parts there are, as it is written.
+    pub shard_count: Option<String>,
 }
 
 /// How progress is shown.
@@ -259,6 +269,7 @@ impl FrontEnd {
             None => values.text(LOG_LEVEL, FILTER)?.map(|level| level.to_ascii_lowercase()),
         };
         let set = |name| variable(name).filter(|value| !value.is_empty());
+        let text = |name| set(name).map(|value| value.to_string_lossy().trim().to_owned());
         Ok(Self {
             log,
             json: values.switch(JSON)?,
@@ -266,8 +277,35 @@ impl FrontEnd {
             no_color: set("NO_COLOR").is_some(),
             force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             dumb_terminal: set("TERM").is_some_and(|value| value == "dumb"),
+            shard_index: text(JOB_COMPLETION_INDEX).or(text(AWS_BATCH_JOB_ARRAY_INDEX)),
+            shard_count: text(AWS_BATCH_JOB_ARRAY_SIZE),
         })
     }
+}
+
+/// A variable, and what it is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// The variable.
+    pub variable: &'static Variable,
+    /// Its value as it is written; of a secret, that it is set; `None` where it is not.
+    pub value: Option<String>,
+}
+
+/// Every variable of the table with its value now. A secret's is never shown.
+#[must_use]
+pub fn settings() -> Vec<Setting> {
+    settings_of(|name| std::env::var_os(name))
+}
+
+fn settings_of(value: impl Fn(&str) -> Option<OsString>) -> Vec<Setting> {
+    let shown = |variable: &Variable| {
+        let value = value(variable.name)?.to_string_lossy().trim().to_owned();
+        let shown = if variable.secret { "(secret)".to_owned() } else { value.escape_debug().to_string() };
+        (!value.is_empty()).then_some(shown)
+    };
+    VARIABLES.iter().map(|variable| Setting { variable, value: shown(variable) }).collect()
 }
 
 /// The system's directory for temporary files: `TMPDIR`, where it is set.
@@ -399,6 +437,21 @@ mod tests {
         }
         let config = read(&[(CACHE_ENCRYPTION_KEY, good)]).expect("a key");
         assert!(!format!("{config:?}").contains("q6ur"));
+    }
+
+    #[test]
+    fn settings_are_told_without_their_secrets() {
+        let settings = settings_of(|name| match name {
+            JOBS => Some("3".into()),
+            CACHE_ENCRYPTION_KEY => Some("secret-word".into()),
+            CACHE_DIR => Some(" ".into()),
+            _ => None,
+        });
+        assert_eq!(settings.len(), VARIABLES.len());
+        assert!(!format!("{settings:?}").contains("secret-word"));
+        let value =
+            |name| settings.iter().find(|setting| setting.variable.name == name).and_then(|s| s.value.as_deref());
+        assert_eq!([value(JOBS), value(CACHE_ENCRYPTION_KEY), value(CACHE_DIR)], [Some("3"), Some("(secret)"), None]);
     }
 
     #[test]

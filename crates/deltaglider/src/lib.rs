@@ -104,6 +104,7 @@ pub mod client;
 mod compose;
 pub mod config;
 pub mod content;
+mod diagnosis;
 pub mod env;
 pub mod error;
 pub mod keys;

@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use super::{Line, ListStyle, Listed, Loudness};
 use crate::byte_size;
 use crate::failure::Failure;
+use crate::sampling::Estimate;
 use crate::tally::{Tally, share_saved};
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -162,15 +163,47 @@ fn date(time: SystemTime) -> String {
     Zoned::new(timestamp, TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// What a migration would come to, by its samples.
+pub(super) fn estimate(described: &str, estimate: &Estimate) -> String {
+    let (objects, logical) = (estimate.objects, byte_size::human(estimate.logical));
+    if objects == 0 {
+        return format!("{described}: nothing to do");
+    }
+    let spaces = estimate.spaces.len();
+    let sampled = estimate.spaces.iter().filter(|space| !space.samples.is_empty()).count();
+    let stay = estimate.plain_objects;
+    let [least, likely, most] = estimate.saved().map(percent);
+    let stored = byte_size::human(estimate.stored[1]);
+    let mut text = format!("{described}: {objects} objects, {logical}, in {spaces} delta spaces; {stay} stay whole\n");
+    text.push_str(&match estimate.samples {
+        0 => format!("  estimate: none, since there is nothing to sample: at most {logical} stored"),
+        samples => format!(
+            "  estimate: about {stored} stored, {likely} saved ({least} to {most} with 95% confidence), from {samples} samples in \
+             {sampled} of them"
+        ),
+    });
+    text
+}
+
 /// What a run came to, where it moved more than one file.
 pub(super) fn summary(tally: &Tally) -> Option<String> {
     if let Some(text) = rehearsed(tally) {
         return Some(text);
     }
     let files = tally.ok.load(Relaxed);
-    if files < 2 {
-        return None;
+    let (present, kept) = (tally.present.load(Relaxed), tally.kept.load(Relaxed));
+    let mut left = Vec::new();
+    if present > 0 {
+        left.push(format!("{present} there already"));
     }
+    if kept > 0 {
+        left.push(format!("{kept} left as they are"));
+    }
+    let left = left.join(", ");
+    if files < 2 {
+        return (!left.is_empty()).then(|| format!("{files} {}; {left}", if files == 1 { "file" } else { "files" }));
+    }
+    let left = if left.is_empty() { left } else { format!("; {left}") };
     let deleted = match tally.deleted.load(Relaxed) {
         0 => String::new(),
         deleted => format!(", {deleted} deleted"),
@@ -180,7 +213,9 @@ pub(super) fn summary(tally: &Tally) -> Option<String> {
     let Some(saved) = tally.storage_saved() else {
         let moved = byte_size::human(tally.moved.load(Relaxed));
         let saved = tally.traffic_saved().map_or_else(|| "–".to_owned(), percent);
-        return Some(format!("{files} files, {logical} logical, {moved} transferred (saved {saved}){deleted}; {took}"));
+        return Some(format!(
+            "{files} files, {logical} logical, {moved} transferred (saved {saved}){deleted}{left}; {took}"
+        ));
     };
     let stored = byte_size::human(tally.stored.load(Relaxed));
     let count = |counter: &std::sync::atomic::AtomicU64, one: &str, many: &str| {
@@ -192,7 +227,7 @@ pub(super) fn summary(tally: &Tally) -> Option<String> {
     let plain = count(&tally.plain, "plain", "plain");
     let saved = percent(saved);
     Some(format!(
-        "{files} files, {logical} logical, {stored} stored (saved {saved}): {references}, {deltas}, {plain}{deleted}; {took}"
+        "{files} files, {logical} logical, {stored} stored (saved {saved}): {references}, {deltas}, {plain}{deleted}{left}; {took}"
     ))
 }
 

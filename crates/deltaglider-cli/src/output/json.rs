@@ -10,12 +10,18 @@ use serde::Serialize;
 
 use super::human::form;
 use super::sharing::Acl;
-use super::{Line, Listed};
+use super::{AnalysisReport, Check, Line, Listed, SettingLine};
+use crate::analysis::Space;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::tally::{Delta, Outcome, Tally};
+use crate::sampling::{Estimate, SpaceEstimate};
+use crate::tally::{Delta, Ended, Outcome, Tally};
+
+/// Why there is still something to do for an object that was migrated.
+const WHOLE_STAYS: &str = "the store ignores conditions on deletes: the whole form stays, hidden";
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Versioned<'a> {
     v: u8,
     #[serde(flatten)]
@@ -23,6 +29,7 @@ struct Versioned<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Record<'a> {
     Object(Box<Transfer<'a>>),
@@ -60,15 +67,109 @@ enum Record<'a> {
         #[serde(flatten)]
         acl: &'a Acl<'a>,
     },
+    Estimate(EstimateRecord),
+    Analysis(AnalysisRecord<'a>),
+    Check {
+        name: &'a str,
+        status: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<&'a str>,
+    },
+    Setting {
+        name: &'a str,
+        value: &'a str,
+        origin: &'a str,
+    },
+}
+
+/// What deltas save, by delta space.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct AnalysisRecord<'a> {
+    uri: &'a str,
+    objects: u64,
+    logical: u64,
+    stored: u64,
+    saved_ratio: f64,
+    /// Objects that can be no delta, and their bytes.
+    plain: u64,
+    plain_bytes: u64,
+    deltaspaces: Vec<SpaceRecord<'a>>,
+    /// What is not stored as deltas and could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate: Option<EstimateRecord>,
+}
+
+/// A delta space; the median is over everything in it that could be a delta.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SpaceRecord<'a> {
+    prefix: &'a str,
+    objects: u64,
+    deltas: u64,
+    logical: u64,
+    stored: u64,
+    saved_ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<u64>,
+    /// Stored ÷ object in the middle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    median_ratio: Option<f64>,
+    verdict: &'a str,
+    /// What another reference would give.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebase: Option<RebaseRecord<'a>>,
+}
+
+/// Delta ÷ object against another reference, by samples; the error is half of the interval of 95 % confidence.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RebaseRecord<'a> {
+    on: &'a str,
+    samples: u64,
+    ratio: f64,
+    error: f64,
+}
+
+/// What a migration would come to. Shares are of the logical bytes; the interval is that of 95 % confidence.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct EstimateRecord {
+    objects: u64,
+    plain: u64,
+    deltaspaces: u64,
+    samples: u64,
+    logical: u64,
+    stored: u64,
+    stored_low: u64,
+    stored_high: u64,
+    saved_ratio: f64,
+    /// Those that were sampled.
+    spaces: Vec<SampledRecord>,
+}
+
+/// A delta space of an estimate, and delta ÷ object in its mean.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct SampledRecord {
+    prefix: String,
+    objects: u64,
+    logical: u64,
+    samples: u64,
+    ratio: f64,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Transfer<'a> {
     op: &'a str,
     src: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     dst: Option<&'a str>,
     status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +196,7 @@ struct Transfer<'a> {
 
 /// What a delta is made of: bytes of the target by how they are kept, and bytes of the delta by what they are for.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DeltaRecord<'a> {
     codec: &'a str,
     copied: u64,
@@ -107,6 +209,7 @@ struct DeltaRecord<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Refusal<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +225,7 @@ pub(super) struct Refusal<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Bucket<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +239,7 @@ struct Bucket<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry<'a> {
     key: &'a str,
     size: u64,
@@ -150,6 +255,7 @@ struct Entry<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Progress {
     files_done: u64,
     files_total: u64,
@@ -161,6 +267,7 @@ struct Progress {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Summary<'a> {
     op: &'a str,
     ok: u64,
@@ -178,6 +285,10 @@ struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     planned: Option<Planned>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    present: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<u64>,
     ms: u64,
     exit: u8,
@@ -185,6 +296,7 @@ struct Summary<'a> {
 
 /// What a dry run would do.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Planned {
     transfers: u64,
     bytes: u64,
@@ -193,8 +305,15 @@ struct Planned {
 
 pub(super) fn transferred(line: &Line, outcome: &Outcome) -> String {
     let ratio = outcome.stored.filter(|_| outcome.logical > 0).map(|stored| stored as f64 / outcome.logical as f64);
+    let (status, why) = match outcome.ended {
+        Ended::Done => ("ok", None),
+        Ended::WholeStays => ("ok", Some(WHOLE_STAYS)),
+        Ended::Present => ("present", None),
+        Ended::Kept(why) => ("kept", Some(why)),
+    };
     write(Record::Object(Box::new(Transfer {
-        status: "ok",
+        status,
+        why,
         kind: outcome.kind,
         logical: Some(outcome.logical),
         stored: outcome.stored,
@@ -282,6 +401,82 @@ pub(super) fn listing_total(objects: u64, bytes: u64) -> String {
     write(Record::Summary(Summary { objects: Some(objects), logical: bytes, ..summary }))
 }
 
+pub(super) fn analysis(report: &AnalysisReport<'_>) -> String {
+    let analysis = report.analysis;
+    let space = |space| space_record(space, report);
+    write(Record::Analysis(AnalysisRecord {
+        uri: report.source,
+        objects: analysis.objects(),
+        logical: analysis.logical(),
+        stored: analysis.stored(),
+        saved_ratio: rounded(report.saved()),
+        plain: analysis.other_objects,
+        plain_bytes: analysis.other_bytes,
+        deltaspaces: report.spaces.iter().take(report.top).map(space).collect(),
+        estimate: report.estimate.map(estimate_record),
+    }))
+}
+
+fn space_record<'a>(space: &'a Space, report: &AnalysisReport<'a>) -> SpaceRecord<'a> {
+    let rebase = report.rebases.iter().find(|rebase| rebase.prefix == space.prefix);
+    SpaceRecord {
+        prefix: &space.prefix,
+        objects: space.points.len() as u64,
+        deltas: space.deltas().count() as u64,
+        logical: space.logical(),
+        stored: space.stored(),
+        saved_ratio: rounded(space.saved()),
+        reference: space.reference,
+        median_ratio: space.median_ratio().map(rounded),
+        verdict: space.verdict(report.min_deltas).name(),
+        rebase: rebase.map(|rebase| RebaseRecord {
+            on: &rebase.on,
+            samples: rebase.samples as u64,
+            ratio: rounded(rebase.ratio),
+            error: rounded(rebase.error),
+        }),
+    }
+}
+
+pub(super) fn estimate(estimate: &Estimate) -> String {
+    write(Record::Estimate(estimate_record(estimate)))
+}
+
+fn estimate_record(estimate: &Estimate) -> EstimateRecord {
+    let [stored_low, stored, stored_high] = estimate.stored;
+    EstimateRecord {
+        objects: estimate.objects,
+        plain: estimate.plain_objects,
+        deltaspaces: estimate.spaces.len() as u64,
+        samples: estimate.samples as u64,
+        logical: estimate.logical,
+        stored,
+        stored_low,
+        stored_high,
+        saved_ratio: rounded(estimate.saved()[1]),
+        spaces: estimate.spaces.iter().filter_map(sampled_record).collect(),
+    }
+}
+
+fn sampled_record(space: &SpaceEstimate) -> Option<SampledRecord> {
+    Some(SampledRecord {
+        prefix: space.prefix.clone(),
+        objects: space.objects,
+        logical: space.bytes,
+        samples: space.samples.len() as u64,
+        ratio: rounded(space.mean()?),
+    })
+}
+
+pub(super) fn check(check: &Check<'_>) -> String {
+    let Check { name, health, text, fix } = *check;
+    write(Record::Check { name, status: health.name(), message: text, hint: fix })
+}
+
+pub(super) fn setting(line: &SettingLine) -> String {
+    write(Record::Setting { name: line.name, value: &line.value, origin: line.origin })
+}
+
 pub(super) fn version(version: &str) -> String {
     write(Record::Version { version })
 }
@@ -316,6 +511,8 @@ fn summary_record<'a>(op: &'a str, tally: &Tally, exit: Exit) -> Summary<'a> {
         deltas: tally.deltas.load(Relaxed),
         plain: tally.plain.load(Relaxed),
         planned: planned(tally),
+        present: some(tally.present.load(Relaxed)),
+        kept: some(tally.kept.load(Relaxed)),
         objects: None,
         ms: tally.elapsed().as_millis() as u64,
         exit: exit.code(),
@@ -338,6 +535,7 @@ fn transfer(line: &Line) -> Transfer<'_> {
         src: &line.source,
         dst: line.destination.as_deref(),
         status: "",
+        why: None,
         kind: None,
         logical: None,
         stored: None,
@@ -387,6 +585,10 @@ fn write(record: Record<'_>) -> String {
     serde_json::to_string(&Versioned { v: 1, record }).unwrap_or_default()
 }
 
+fn some(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
+}
+
 /// Four digits: more would be noise.
 fn rounded(share: f64) -> f64 {
     (share * 1e4).round() / 1e4
@@ -395,6 +597,9 @@ fn rounded(share: f64) -> f64 {
 fn time(time: SystemTime) -> String {
     Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
+
+#[cfg(test)]
+mod golden;
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use super::{Loudness, Output, json};
 
 /// A list in the form of `aws s3api get-bucket-acl`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Acl<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,6 +20,7 @@ pub(super) struct Acl<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "PascalCase")]
 struct Grant<'a> {
     grantee: Account<'a>,
@@ -26,6 +28,7 @@ struct Grant<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Account<'a> {
     #[serde(rename = "DisplayName", skip_serializing_if = "Option::is_none")]
     display_name: Option<&'a str>,

@@ -15,6 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::convert::convert;
 use super::departure::Departure;
 use super::download::download;
 use super::gate::Gate;
@@ -29,6 +30,8 @@ use crate::tally::{Delta, Outcome};
 pub(super) enum Trouble {
     /// It failed; others go on.
     Failed(Box<Failure>),
+    /// It is passed over, for this reason.
+    Skipped(String),
     /// Standard output cannot be written to.
     Output(io::Error),
 }
@@ -70,6 +73,9 @@ pub(super) async fn carry(
     let started = Instant::now();
     if settings.keep && is_present(&item.destination).await? {
         return Ok(Carried::Kept);
+    }
+    if let Some(outcome) = convert(item, settings, gate, Arc::clone(&progress)).await? {
+        return Ok(Carried::Done(Outcome { took: started.elapsed(), ..outcome }));
     }
     let mut departure = if settings.moving { Departure::announced(item).await? } else { None };
     let outcome = match (&item.source, &item.destination) {
@@ -180,7 +186,7 @@ async fn verified(root: &Root, at: &Location, settings: &Settings) -> Result<(),
     }
 }
 
-fn stored(report: &PutReport) -> Outcome {
+pub(super) fn stored(report: &PutReport) -> Outcome {
     Outcome {
         kind: Some(kind(&report.stored)),
         logical: report.size,

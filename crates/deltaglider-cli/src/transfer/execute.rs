@@ -15,6 +15,7 @@ use super::{Item, Planned, Settings};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::failure::{Class, Failure};
+use crate::output::Warning;
 use crate::progress;
 
 /// How transfers are carried out.
@@ -131,6 +132,10 @@ fn report(context: &Context, shared: &Shared, item: &Item, result: Result<Carrie
             context.output.transferred(&item.line, &outcome)?;
         }
         Err(Trouble::Output(error)) => return Err(error.into()),
+        Err(Trouble::Skipped(message)) => {
+            context.tally.skipped();
+            context.output.skipped(&Warning { path: item.line.source.clone(), message })?;
+        }
         Err(Trouble::Failed(failure)) => failed(context, shared, item, &failure)?,
     }
     context.meter.refresh();

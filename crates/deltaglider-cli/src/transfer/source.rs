@@ -167,7 +167,7 @@ fn below(root: Root, options: SourceOptions) -> BoxStream<'static, Result<Entry,
 }
 
 /// All objects under a root, taken as a directory.
-pub(super) fn listing(
+pub(crate) fn listing(
     root: &Root,
     page_size: Option<u32>,
 ) -> BoxStream<'static, Result<LogicalObject, deltaglider::core::Error>> {
@@ -205,7 +205,7 @@ fn listed(root: &Root, object: LogicalObject, options: &SourceOptions) -> Option
 }
 
 /// What is said of an object in an archive.
-pub(super) fn archived(url: &str, class: &str) -> Warning {
+pub(crate) fn archived(url: &str, class: &str) -> Warning {
     let message = format!(
         "Object is of storage class {class}. Unable to perform transfer operations on {class} objects. You must restore the \
          object to be able to perform the operation; then use --force-glacier-transfer."

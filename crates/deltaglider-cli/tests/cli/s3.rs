@@ -1,6 +1,9 @@
 //! The binary against a server of S3 in the process.
 
+use deltaglider::core::Location;
+use deltaglider::core::store::{Attributes, GetOptions, ListRequest, Metadata, ObjectStore, PutBody, PutOptions};
 use deltaglider_testkit::{GoldenBucket, S3Server};
+use futures::TryStreamExt;
 use tokio::runtime::Runtime;
 
 use crate::bench::{Bench, archive};
@@ -43,6 +46,39 @@ impl Cloud {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.bench = self.bench.with(name, value);
         self
+    }
+
+    /// Stores objects as somebody does who knows nothing of deltas.
+    pub fn put_plain(&self, objects: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let attributes = Attributes {
+            content_type: Some("application/zip".to_owned()),
+            metadata: [("owner".to_owned(), "ann".to_owned())].into(),
+            ..Attributes::default()
+        };
+        for (key, content) in objects {
+            let options = PutOptions { attributes: attributes.clone(), ..PutOptions::default() };
+            let at = Location::new("shop", key);
+            let put = self.server.store().put(&at, PutBody::Bytes(content.into()), options);
+            self.runtime.block_on(put).expect("put");
+        }
+    }
+
+    /// What stands at a key, as anybody sees it: its metadata and its bytes.
+    pub fn plain(&self, key: &str) -> (Metadata, Vec<u8>) {
+        let at = Location::new("shop", key);
+        let read = async {
+            let object = self.server.store().get(&at, GetOptions::default()).await.expect("there");
+            let metadata = object.head.attributes.metadata.clone();
+            (metadata, object.bytes(u64::MAX).await.expect("read").to_vec())
+        };
+        self.runtime.block_on(read)
+    }
+
+    /// Every stored key.
+    pub fn stored(&self) -> Vec<String> {
+        let listed = self.server.store().list(ListRequest::below("shop", ""));
+        let keys = listed.map_ok(|entry| entry.name().to_owned()).try_collect();
+        self.runtime.block_on(keys).expect("listed")
     }
 
     /// How often a reference was fetched since the log was reset last.

@@ -30,7 +30,24 @@ impl Conditions {
     }
 }
 
+/// Which conditions a store honours, on which the guarantees among several clients rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Guarantees {
+    /// Of several who create an object at the same time, one wins.
+    pub create: bool,
+    /// Nothing is deleted that somebody else put there meanwhile.
+    pub delete: bool,
+}
+
 impl Engine {
+    /// Which conditions the store honours, tried out in the space that an object is in, with throw-away keys. Six requests the first
+    /// time for each bucket; none for a store that is known.
+    pub async fn guarantees(&self, object: &Location) -> Result<Guarantees, StoreError> {
+        let space = DeltaSpace::of(object);
+        Ok(Guarantees { create: self.honours_create(&space).await?, delete: self.honours_delete(&space).await? })
+    }
+
     /// Whether the store honours `If-None-Match: *` on a put: one of several creators wins.
     ///
     /// Three requests the first time for each bucket, inside the prefix that is being written to, so that permissions for it are

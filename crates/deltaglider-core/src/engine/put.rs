@@ -173,7 +173,7 @@ impl Engine {
         Err(Error::Contended { at: at.clone(), rounds: MAX_ROUNDS })
     }
 
-    fn form(&self, at: &Location, size: u64, request: &PutRequest) -> Form {
+    pub(super) fn form(&self, at: &Location, size: u64, request: &PutRequest) -> Form {
         let facts = PutFacts {
             name: at.name(),
             size,
@@ -193,14 +193,25 @@ impl Engine {
     async fn put_delta(&self, at: &Location, opened: Opened, request: &PutRequest) -> Result<PutReport, Error> {
         let space = DeltaSpace::of(at);
         let hash = opened.hash(Arc::clone(&request.progress));
-        let (prepared, mut state, (), writers) =
+        let (prepared, state, (), writers) =
             futures::try_join!(hash, self.reference_state(&space), self.cache_ready(), self.writers(at.bucket()))?;
         let hiding = self.seen_whole(at, writers[0].id()).await?;
-        let mut put = Put { writers, ..Put::new(at, request, prepared) };
+        let put = Put { writers, ..Put::new(at, request, prepared) };
+        match self.try_delta(put, state).await? {
+            Tried::Stored(_, report) => {
+                self.remove_whole(&space, at, hiding).await?;
+                Ok(*report)
+            }
+            Tried::Whole(put, why) => self.put_whole_instead(put, why).await,
+        }
+    }
+
+    /// Stores a hashed object as a delta, beginning with what was seen of the reference; stores nothing where it is to stay whole.
+    pub(super) async fn try_delta<'a>(&self, mut put: Put<'a>, mut state: ReferenceState) -> Result<Tried<'a>, Error> {
         let mut created = false;
         for _ in 0..MAX_ROUNDS {
             let reference = match state {
-                ReferenceState::Foreign => return self.put_whole_instead(put, WhyWhole::ForeignReference).await,
+                ReferenceState::Foreign => return Ok(Tried::Whole(put, WhyWhole::ForeignReference)),
                 ReferenceState::Present(reference) => reference,
                 ReferenceState::Absent => match self.become_reference(&mut put).await? {
                     Becoming::Reference(reference) => {
@@ -208,34 +219,34 @@ impl Engine {
                         reference
                     }
                     Becoming::TooLate => {
-                        state = self.reference_state(&space).await?;
+                        state = self.reference_state(&put.space).await?;
                         continue;
                     }
-                    Becoming::TooLarge => return self.put_whole_instead(put, WhyWhole::Memory).await,
+                    Becoming::TooLarge => return Ok(Tried::Whole(put, WhyWhole::Memory)),
                 },
             };
             let made = match self.make_delta(&put, &reference, created).await? {
                 Making::Made(made) => made,
-                Making::Whole(why) => return self.put_whole_instead(put, why).await,
-                Making::NeedsMemory(_) => return self.put_whole_instead(put, WhyWhole::Memory).await,
+                Making::Whole(why) => return Ok(Tried::Whole(put, why)),
+                Making::NeedsMemory(_) => return Ok(Tried::Whole(put, WhyWhole::Memory)),
                 Making::Moved => {
-                    state = self.reference_state(&space).await?;
+                    state = self.reference_state(&put.space).await?;
                     continue;
                 }
             };
             let Some(receipt) = self.store_delta(&mut put, &reference, &made).await? else {
-                return self.put_whole_instead(put, WhyWhole::ForeignDelta).await;
+                return Ok(Tried::Whole(put, WhyWhole::ForeignDelta));
             };
             match self.confirm(&mut put, &reference, &made).await? {
                 None => {
-                    self.remove_whole(&space, at, hiding).await?;
                     let used = if created { ReferenceUse::Created } else { made.used };
-                    return Ok(put.delta_report(&reference, &made, used, receipt));
+                    let report = Box::new(put.delta_report(&reference, &made, used, receipt));
+                    return Ok(Tried::Stored(put, report));
                 }
                 Some(other) => state = other,
             }
         }
-        Err(Error::Contended { at: at.clone(), rounds: MAX_ROUNDS })
+        Err(Error::Contended { at: put.at.clone(), rounds: MAX_ROUNDS })
     }
 
     /// Makes the object itself the reference of its space.
@@ -383,7 +394,7 @@ impl Engine {
     }
 
     /// Removes an object if it is still the one that was seen.
-    async fn remove_seen(&self, space: &DeltaSpace, at: &Location, seen: ETag) -> Result<(), Error> {
+    pub(super) async fn remove_seen(&self, space: &DeltaSpace, at: &Location, seen: ETag) -> Result<(), Error> {
         let store = &self.inner.store;
         let removed = if self.honours_delete(space).await? {
             store.delete_one(at, Some(seen)).await
@@ -402,6 +413,14 @@ impl Engine {
     }
 }
 
+/// What came of trying to store an object as a delta.
+pub(super) enum Tried<'a> {
+    /// It is stored and confirmed.
+    Stored(Put<'a>, Box<PutReport>),
+    /// It is to be whole, for this reason.
+    Whole(Put<'a>, WhyWhole),
+}
+
 /// What came of trying to become the reference.
 enum Becoming {
     Reference(StoredReference),
@@ -410,7 +429,7 @@ enum Becoming {
 }
 
 impl<'a> Put<'a> {
-    fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
+    pub(super) fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
         Self { at, space: DeltaSpace::of(at), request, prepared, writers: Vec::new(), sent: 0 }
     }
 

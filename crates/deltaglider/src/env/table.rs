@@ -1,10 +1,11 @@
 //! The table of all variables, from which their reference page is made.
 
 use super::{
-    AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, BWLIMIT, CACHE_BACKEND, CACHE_DIR, CACHE_ENCRYPTION_KEY,
-    CACHE_ENCRYPTION_KEY_FILE, CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID, CACHE_KEY_REFRESH_SECS,
-    CACHE_MAX_SIZE_MB, CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, CODEC, DELTA_EXTENSIONS, DELTA_JOBS,
-    EFFORT, JOBS, JSON, LOG, LOG_LEVEL, MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
+    AWS_BATCH_JOB_ARRAY_INDEX, AWS_BATCH_JOB_ARRAY_SIZE, AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, BWLIMIT, CACHE_BACKEND,
+    CACHE_DIR, CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEY_FILE, CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID,
+    CACHE_KEY_REFRESH_SECS, CACHE_MAX_SIZE_MB, CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, CODEC,
+    DELTA_EXTENSIONS, DELTA_JOBS, EFFORT, JOB_COMPLETION_INDEX, JOBS, JSON, LOG, LOG_LEVEL, MAX_RATIO, MEMORY,
+    NO_DELTA, PROGRESS,
 };
 
 /// A variable of the environment.
@@ -124,6 +125,17 @@ pub const VARIABLES: &[Variable] = &[
     command_line("NO_COLOR", "Not empty: no colours.", "none"),
     command_line("CLICOLOR_FORCE", "Neither empty nor `0`: colours wherever the output goes.", "none"),
     command_line("TERM", "`dumb`: no bars and no colours.", "the terminal's"),
+    command_line(
+        JOB_COMPLETION_INDEX,
+        "Which part `--shard auto` takes, from 0: set by Kubernetes in the pods of an indexed job.",
+        "AWS_BATCH_JOB_ARRAY_INDEX",
+    ),
+    command_line(AWS_BATCH_JOB_ARRAY_INDEX, "The same, set by AWS Batch in the jobs of an array.", "none"),
+    command_line(
+        AWS_BATCH_JOB_ARRAY_SIZE,
+        "How many parts there are for `--shard auto`: set by AWS Batch. Elsewhere say `--shard auto/N`.",
+        "none",
+    ),
     library(AWS_CA_BUNDLE, "PEM file of certificate authorities, which replace the system's.", "the system's"),
     library(AWS_MAX_ATTEMPTS, "How often a request is tried in all, from 1.", "5"),
     sdk("AWS_PROFILE", "Profile of the files of the AWS tools.", "default"),
@@ -158,6 +170,20 @@ mod tests {
 
     use super::*;
     use crate::Config;
+
+    #[test]
+    fn the_reference_page_is_this_table() {
+        let page = include_str!("../../../../docs/environment.md");
+        for Variable { name, meaning, default, .. } in VARIABLES {
+            // The conventions of terminals stand there in a sentence.
+            let said = page.contains(&format!("| `{name}` | {meaning} | {default} |\n"));
+            let convention = ["NO_COLOR", "CLICOLOR_FORCE", "TERM"].contains(name);
+            assert!(
+                said || convention && page.contains(name),
+                "docs/environment.md lacks | `{name}` | {meaning} | {default} |"
+            );
+        }
+    }
 
     #[test]
     fn every_variable_that_is_read_is_in_the_table_and_the_other_way_round() {
