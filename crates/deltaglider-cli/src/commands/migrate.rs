@@ -80,7 +80,7 @@ async fn survey(plan: &dyn Plan) -> Result<Survey, CliError> {
     let mut survey = Survey::default();
     let mut planned = plan.planned();
     while let Some(next) = planned.try_next().await? {
-        if let Planned::Move(item) = next {
+        if let Planned::Transfer(item) = next {
             let relative = plan.relative(&item).to_owned();
             survey.add(&plan.destination().engine, &relative, item.source, item.size.unwrap_or(0));
         }
@@ -91,9 +91,9 @@ async fn survey(plan: &dyn Plan) -> Result<Survey, CliError> {
 /// The same as a migration.
 fn as_migration(planned: Planned) -> Planned {
     match planned {
-        Planned::Move(mut item) => {
+        Planned::Transfer(mut item) => {
             item.line.action = Action::Migrate;
-            Planned::Move(item)
+            Planned::Transfer(item)
         }
         skip => skip,
     }

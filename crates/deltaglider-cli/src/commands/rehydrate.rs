@@ -14,7 +14,7 @@ use crate::operand::{Operand, as_directory};
 use crate::output::Action;
 use crate::session::Root;
 use crate::transfer::{
-    Destination, End, Entry, Execution, Planned, Settings, Source, SourceOptions, entries, execute, plan,
+    Destination, End, Entry, Execution, Planned, Planner, Settings, Source, SourceOptions, entries, execute,
 };
 
 pub(super) async fn run(args: RehydrateArgs, context: &Context) -> Result<Exit, CliError> {
@@ -36,7 +36,7 @@ pub(super) async fn run(args: RehydrateArgs, context: &Context) -> Result<Exit, 
     };
     let planned = entries(Source::Store(root.clone()), options)
         .map_ok(move |entry| match &destination {
-            Some(destination) => plan(entry, destination, !many, false),
+            Some(destination) => to(destination.clone(), !many).plan(entry),
             None => in_place(entry),
         })
         .map_ok(as_rehydration)
@@ -63,25 +63,32 @@ async fn open(text: &str, many: bool, from: &Root, context: &Context) -> Result<
     }
 }
 
+fn to(destination: Destination, alone: bool) -> Planner {
+    Planner { destination, alone, moving: false, ignore_archived: false }
+}
+
 /// An entry whose destination is where it is.
 fn in_place(entry: Entry) -> Planned {
     match entry {
-        Entry::Ready { end: End::Object(root, at), relative, size } => {
-            let here = Destination::Object(root.moved_to(at.clone()));
-            plan(Entry::Ready { end: End::Object(root, at), relative, size }, &here, false, false)
+        Entry::Ready(ready) => {
+            let here = match &ready.end {
+                End::Object(root, at) => Destination::Object(root.moved_to(at.clone())),
+                _ => Destination::Stream,
+            };
+            to(here, false).plan(Entry::Ready(ready))
         }
-        other => plan(other, &Destination::Stream, false, false),
+        unfit => to(Destination::Stream, false).plan(unfit),
     }
 }
 
 fn as_rehydration(planned: Planned) -> Planned {
     match planned {
-        Planned::Move(mut item) => {
+        Planned::Transfer(mut item) => {
             item.line.action = Action::Rehydrate;
             if item.line.destination.as_deref() == Some(item.line.source.as_str()) {
                 item.line.destination = None;
             }
-            Planned::Move(item)
+            Planned::Transfer(item)
         }
         skip => skip,
     }

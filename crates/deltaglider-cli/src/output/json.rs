@@ -1,5 +1,7 @@
 //! Lines of JSON: one object a line, each with its version and its type. Unknown fields are to be ignored.
 
+mod analysis;
+
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
@@ -8,13 +10,13 @@ use deltaglider::core::engine::LogicalObject;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::analysis::{AnalysisRecord, EstimateRecord, analysis_record, estimate_record};
 use super::human::form;
 use super::sharing::Acl;
 use super::{AnalysisReport, Check, Line, Listed, SettingLine};
-use crate::analysis::Space;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::sampling::{Estimate, SpaceEstimate};
+use crate::sampling::Estimate;
 use crate::tally::{Delta, Ended, Outcome, Tally};
 
 /// Why there is still something to do for an object that was migrated.
@@ -81,83 +83,6 @@ enum Record<'a> {
         value: &'a str,
         origin: &'a str,
     },
-}
-
-/// What deltas save, by delta space.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct AnalysisRecord<'a> {
-    uri: &'a str,
-    objects: u64,
-    logical: u64,
-    stored: u64,
-    saved_ratio: f64,
-    /// Objects that can be no delta, and their bytes.
-    plain: u64,
-    plain_bytes: u64,
-    deltaspaces: Vec<SpaceRecord<'a>>,
-    /// What is not stored as deltas and could be.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimate: Option<EstimateRecord>,
-}
-
-/// A delta space; the median is over everything in it that could be a delta.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct SpaceRecord<'a> {
-    prefix: &'a str,
-    objects: u64,
-    deltas: u64,
-    logical: u64,
-    stored: u64,
-    saved_ratio: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<u64>,
-    /// Stored ÷ object in the middle.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    median_ratio: Option<f64>,
-    verdict: &'a str,
-    /// What another reference would give.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rebase: Option<RebaseRecord<'a>>,
-}
-
-/// Delta ÷ object against another reference, by samples; the error is half of the interval of 95 % confidence.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct RebaseRecord<'a> {
-    on: &'a str,
-    samples: u64,
-    ratio: f64,
-    error: f64,
-}
-
-/// What a migration would come to. Shares are of the logical bytes; the interval is that of 95 % confidence.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct EstimateRecord {
-    objects: u64,
-    plain: u64,
-    deltaspaces: u64,
-    samples: u64,
-    logical: u64,
-    stored: u64,
-    stored_low: u64,
-    stored_high: u64,
-    saved_ratio: f64,
-    /// Those that were sampled.
-    spaces: Vec<SampledRecord>,
-}
-
-/// A delta space of an estimate, and delta ÷ object in its mean.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct SampledRecord {
-    prefix: String,
-    objects: u64,
-    logical: u64,
-    samples: u64,
-    ratio: f64,
 }
 
 #[derive(Serialize)]
@@ -402,70 +327,11 @@ pub(super) fn listing_total(objects: u64, bytes: u64) -> String {
 }
 
 pub(super) fn analysis(report: &AnalysisReport<'_>) -> String {
-    let analysis = report.analysis;
-    let space = |space| space_record(space, report);
-    write(Record::Analysis(AnalysisRecord {
-        uri: report.source,
-        objects: analysis.objects(),
-        logical: analysis.logical(),
-        stored: analysis.stored(),
-        saved_ratio: rounded(report.saved()),
-        plain: analysis.other_objects,
-        plain_bytes: analysis.other_bytes,
-        deltaspaces: report.spaces.iter().take(report.top).map(space).collect(),
-        estimate: report.estimate.map(estimate_record),
-    }))
-}
-
-fn space_record<'a>(space: &'a Space, report: &AnalysisReport<'a>) -> SpaceRecord<'a> {
-    let rebase = report.rebases.iter().find(|rebase| rebase.prefix == space.prefix);
-    SpaceRecord {
-        prefix: &space.prefix,
-        objects: space.points.len() as u64,
-        deltas: space.deltas().count() as u64,
-        logical: space.logical(),
-        stored: space.stored(),
-        saved_ratio: rounded(space.saved()),
-        reference: space.reference,
-        median_ratio: space.median_ratio().map(rounded),
-        verdict: space.verdict(report.min_deltas).name(),
-        rebase: rebase.map(|rebase| RebaseRecord {
-            on: &rebase.on,
-            samples: rebase.samples as u64,
-            ratio: rounded(rebase.ratio),
-            error: rounded(rebase.error),
-        }),
-    }
+    write(Record::Analysis(analysis_record(report)))
 }
 
 pub(super) fn estimate(estimate: &Estimate) -> String {
     write(Record::Estimate(estimate_record(estimate)))
-}
-
-fn estimate_record(estimate: &Estimate) -> EstimateRecord {
-    let [stored_low, stored, stored_high] = estimate.stored;
-    EstimateRecord {
-        objects: estimate.objects,
-        plain: estimate.plain_objects,
-        deltaspaces: estimate.spaces.len() as u64,
-        samples: estimate.samples as u64,
-        logical: estimate.logical,
-        stored,
-        stored_low,
-        stored_high,
-        saved_ratio: rounded(estimate.saved()[1]),
-        spaces: estimate.spaces.iter().filter_map(sampled_record).collect(),
-    }
-}
-
-fn sampled_record(space: &SpaceEstimate) -> Option<SampledRecord> {
-    Some(SampledRecord {
-        prefix: space.prefix.clone(),
-        objects: space.objects,
-        logical: space.bytes,
-        samples: space.samples.len() as u64,
-        ratio: rounded(space.mean()?),
-    })
 }
 
 pub(super) fn check(check: &Check<'_>) -> String {

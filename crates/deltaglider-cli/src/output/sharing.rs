@@ -67,7 +67,7 @@ impl Output {
 }
 
 impl<'a> Acl<'a> {
-    fn of(acl: &'a BucketAcl) -> Self {
+    pub(super) fn of(acl: &'a BucketAcl) -> Self {
         let grant = |grant: &'a AclGrant| Grant { grantee: account(&grant.grantee), permission: &grant.permission };
         Self { owner: acl.owner.as_ref().map(account), grants: acl.grants.iter().map(grant).collect() }
     }

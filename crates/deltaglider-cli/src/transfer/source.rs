@@ -57,6 +57,13 @@ pub(crate) enum Entry {
     },
 }
 
+impl Entry {
+    /// An end of which no more is known than its size, and whether it lies in an archive.
+    pub(crate) fn plain(end: End, relative: String, size: Option<u64>, archived: Option<Warning>) -> Self {
+        Self::Ready(Box::new(Ready { end, relative, size, modified: None, listed: None, archived }))
+    }
+}
+
 /// Something that can be moved.
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {

@@ -22,7 +22,7 @@ use crate::operand::{Operand, as_directory};
 use crate::session::Root;
 use crate::shard::Shard;
 use crate::tally::Tally;
-use crate::transfer::{Destination, End, Entry, Item, Planned, archived, listing, plan};
+use crate::transfer::{Destination, End, Entry, Item, Planned, Planner, archived, listing};
 
 /// A source and a destination, joined by name.
 pub(super) struct Across {
@@ -120,7 +120,9 @@ impl Plan for Across {
             Side::Store(root) => stored(root.clone(), options.clone()),
             Side::Local(path) => files(path.clone(), options.clone()),
         };
-        let destination = Destination::Prefix(to.clone());
+        let ignore_archived = options.ignore_archived;
+        let planner =
+            Planner { destination: Destination::Prefix(to.clone()), alone: false, moving: false, ignore_archived };
         try_stream! {
             // Both sides come in the order of their names below: one pass joins them.
             let mut there = listing(&to, options.page_size);
@@ -140,7 +142,7 @@ impl Plan for Across {
                     options.tally.present();
                     continue;
                 }
-                yield as_migration(plan(candidate.entry, &destination, false, options.ignore_archived));
+                yield as_migration(planner.plan(candidate.entry));
             }
         }
         .boxed()
@@ -173,14 +175,10 @@ fn stored(root: Root, options: Options) -> BoxStream<'static, Result<Candidate, 
                 return std::future::ready(Ok(None));
             }
             let facts = Some(Facts::of(&object));
-            let entry = match object.storage_class.as_deref().filter(|class| is_archive(class)) {
-                Some(class) if !options.force_archived => Entry::Archived(archived(&root.url(&object.key), class)),
-                _ => {
-                    let at = root.at.with_key(object.key);
-                    let end = End::Object(root.clone(), at);
-                    Entry::Ready { end, relative: relative.clone(), size: Some(object.size) }
-                }
-            };
+            let class = object.storage_class.as_deref().filter(|class| is_archive(class) && !options.force_archived);
+            let warning = class.map(|class| archived(&root.url(&object.key), class));
+            let end = End::Object(root.clone(), root.at.with_key(object.key));
+            let entry = Entry::plain(end, relative.clone(), Some(object.size), warning);
             std::future::ready(Ok(Some(Candidate { entry, relative, facts })))
         })
         .boxed()
@@ -207,7 +205,9 @@ fn files(root: PathBuf, options: Options) -> BoxStream<'static, Result<Candidate
 
 fn candidate(found: Found, options: &Options) -> Option<Candidate> {
     match found {
-        Found::Unfit(warning) => Some(Candidate { entry: Entry::Unfit(warning), relative: String::new(), facts: None }),
+        Found::Unfit { warning, relative } => {
+            Some(Candidate { entry: Entry::Unfit { warning, relative }, relative: String::new(), facts: None })
+        }
         Found::File(file) => {
             let absolute = local::absolute(&file.path);
             let allowed = options.filter.allows(&file.relative, absolute.to_str());
@@ -217,7 +217,7 @@ fn candidate(found: Found, options: &Options) -> Option<Candidate> {
             let modified = std::fs::metadata(&file.path).and_then(|metadata| metadata.modified()).ok();
             let facts = Some(Facts { size: file.size, sha256: None, e_tag: None, modified });
             let (relative, size) = (file.relative.clone(), Some(file.size));
-            let entry = Entry::Ready { end: End::Local(file.path), relative: file.relative, size };
+            let entry = Entry::plain(End::Local(file.path), file.relative, size, None);
             Some(Candidate { entry, relative, facts })
         }
     }

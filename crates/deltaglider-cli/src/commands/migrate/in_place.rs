@@ -18,7 +18,7 @@ use crate::operand::{Operand, as_directory};
 use crate::session::Root;
 use crate::shard::Shard;
 use crate::tally::Tally;
-use crate::transfer::{Destination, End, Entry, Item, Planned, archived, plan};
+use crate::transfer::{Destination, End, Entry, Item, Planned, Planner, archived};
 
 /// A prefix whose whole objects become deltas.
 pub(super) struct InPlace {
@@ -70,15 +70,13 @@ impl Plan for InPlace {
                         return None;
                     }
                     let at = Location::new(root.at.bucket(), key.as_str());
-                    let entry = match object.storage_class.as_deref().filter(|class| is_archive(class)) {
-                        Some(class) => Entry::Archived(archived(&root.url(&key), class)),
-                        None => {
-                            let end = End::Object(root.clone(), at.clone());
-                            Entry::Ready { end, relative, size: Some(object.size) }
-                        }
-                    };
-                    let here = Destination::Object(root.moved_to(at));
-                    Some(without_destination(as_migration(plan(entry, &here, false, ignore_archived))))
+                    let class = object.storage_class.as_deref().filter(|class| is_archive(class));
+                    let warning = class.map(|class| archived(&root.url(&key), class));
+                    let end = End::Object(root.clone(), at.clone());
+                    let entry = Entry::plain(end, relative, Some(object.size), warning);
+                    let destination = Destination::Object(root.moved_to(at));
+                    let here = Planner { destination, alone: false, moving: false, ignore_archived };
+                    Some(without_destination(as_migration(here.plan(entry))))
                 })();
                 std::future::ready(Ok(planned))
             })
@@ -103,9 +101,9 @@ impl Plan for InPlace {
 
 fn without_destination(planned: Planned) -> Planned {
     match planned {
-        Planned::Move(mut item) => {
+        Planned::Transfer(mut item) => {
             item.line.destination = None;
-            Planned::Move(item)
+            Planned::Transfer(item)
         }
         skip => skip,
     }

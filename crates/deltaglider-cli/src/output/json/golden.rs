@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use deltaglider::core::Location;
 use deltaglider::core::engine::StoredForm;
-use deltaglider::core::store::{BucketSummary, ETag, ListedObject};
+use deltaglider::core::store::{BucketAcl, BucketSummary, ETag, Grantee, ListedObject};
 use serde_json::Value;
 
 use super::*;
@@ -74,6 +74,7 @@ fn lines() -> Vec<(String, &'static str)> {
         sha256: None,
         last_modified: time,
         stored: StoredForm::Delta { at, size: 10, codec: "dgd1".to_owned(), reference: None },
+        stored_e_tag: ETag::new("s"),
         storage_class: None,
     };
     let physical = ListedObject {
@@ -87,6 +88,7 @@ fn lines() -> Vec<(String, &'static str)> {
     let failure = Failure::new(Class::Service, "NoSuchBucket", "no bucket").with_fix("make it");
     let check = Check { name: "clock", health: Health::Doubtful, text: "70 s ahead", fix: Some("set it") };
     let set = SettingLine { name: "DG_JOBS", value: "3".to_owned(), origin: "--jobs" };
+    let owner = Grantee { id: Some("o".to_owned()), ..Grantee::default() };
     let kept = Outcome { ended: Ended::Kept("it is small"), logical: 5, ..Outcome::default() };
     vec![
         (
@@ -128,6 +130,14 @@ fn lines() -> Vec<(String, &'static str)> {
         (
             super::check(&check),
             r#"{"v":1,"type":"check","name":"clock","status":"warning","message":"70 s ahead","hint":"set it"}"#,
+        ),
+        (
+            super::presigned("s3://b/p/a.txt", "https://b/p/a.txt?X", 60),
+            r#"{"v":1,"type":"url","object":"s3://b/p/a.txt","url":"https://b/p/a.txt?X","expires_in":60}"#,
+        ),
+        (
+            super::bucket_acl("b", &Acl::of(&BucketAcl { owner: Some(owner), grants: Vec::new() })),
+            r#"{"v":1,"type":"acl","bucket":"b","Owner":{"ID":"o"},"Grants":[]}"#,
         ),
         (super::setting(&set), r#"{"v":1,"type":"setting","name":"DG_JOBS","value":"3","origin":"--jobs"}"#),
     ]
