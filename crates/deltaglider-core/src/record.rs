@@ -35,6 +35,19 @@ const BARE_FIELDS: &[&str] = &[
     "compression",
 ];
 
+/// The names of a delta's fields up to 5.2.2 of the earlier tool, which needs each of them, and those that are written in any case.
+const OLDEST_NAMES: [(&str, &str); 9] = [
+    ("tool", "dg-tool"),
+    ("original_name", "dg-original-name"),
+    ("file_sha256", "dg-file-sha256"),
+    ("file_size", "dg-file-size"),
+    ("created_at", "dg-created-at"),
+    ("ref_key", "dg-ref-key"),
+    ("ref_sha256", "dg-ref-sha256"),
+    ("delta_size", "dg-delta-size"),
+    ("delta_cmd", "dg-tool"),
+];
+
 /// What a stored object is, by its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -166,7 +179,7 @@ pub fn user_metadata(stored: &Metadata) -> Metadata {
 /// The stored metadata of a reference.
 #[must_use]
 pub fn reference_metadata(source: &Location, digest: &ContentDigest, now: SystemTime) -> Metadata {
-    let mut fields = vec![("dg-note", "reference".to_owned())];
+    let mut fields = vec![("dg-note", "reference".to_owned()), ("file_sha256", digest.sha256.to_string())];
     fields.extend(common_fields(digest, now));
     fields.extend(name_fields("dg-source-name", source.name()));
     fit(fields, &Metadata::new())
@@ -200,7 +213,19 @@ pub fn delta_metadata(
         fields.push(("dg-delta-cmd", format!("xdelta3 -e -9 -s reference.bin {name} {name}.delta")));
     }
     fields.extend(name);
+    if delta.codec == CodecId::VCDIFF {
+        fields.extend(oldest_fields(&fields));
+    }
     fit(fields, user)
+}
+
+/// The fields of a delta under the names that the earlier tool gave them up to 5.2.2, which reads no others; none where one is missing.
+fn oldest_fields(fields: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    let named = OLDEST_NAMES.iter().map(|(oldest, name)| {
+        let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+        Some((*oldest, value?))
+    });
+    named.collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 /// What the record of a delta says of it.
@@ -219,7 +244,12 @@ pub struct DeltaFacts<'a> {
 /// The stored metadata of an object that is stored whole.
 #[must_use]
 pub fn whole_metadata(object: &Location, digest: &ContentDigest, now: SystemTime, user: &Metadata) -> Metadata {
-    let mut fields = vec![("dg-note", "passthrough".to_owned()), ("dg-compression", "none".to_owned())];
+    let mut fields = vec![
+        ("dg-note", "passthrough".to_owned()),
+        ("dg-compression", "none".to_owned()),
+        // What the earlier tool looks for up to 6.1.1.
+        ("compression", "none".to_owned()),
+    ];
     fields.extend(common_fields(digest, now));
     fields.extend(name_fields("dg-original-name", object.name()));
     fit(fields, user)
@@ -264,7 +294,7 @@ fn name_fields(field: &'static str, name: &str) -> Vec<(&'static str, String)> {
 /// Joins our fields and the user's; leaves out what readers can do without where all of it would be too much for a store. The earlier
 /// tool reads no object that lacks one of the last seven, so they are the last to go.
 fn fit(fields: Vec<(&'static str, String)>, user: &Metadata) -> Metadata {
-    const DISPENSABLE: [&str; 9] = [
+    const DISPENSABLE: [&str; 11] = [
         "dg-delta-cmd",
         "dg-source-name",
         "dg-original-name",
@@ -273,10 +303,18 @@ fn fit(fields: Vec<(&'static str, String)>, user: &Metadata) -> Metadata {
         "dg-delta-size",
         "dg-ref-key",
         "dg-tool",
+        "compression",
         "dg-compression",
+        "file_sha256",
     ];
     let mut metadata: Metadata = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     metadata.extend(user.iter().map(|(name, value)| (format!("{USER_PREFIX}{name}"), value.clone())));
+    if metadata_size(&metadata) > MAX_METADATA_BYTES {
+        // All or none of them.
+        if metadata.contains_key("delta_cmd") {
+            OLDEST_NAMES.iter().for_each(|(name, _)| drop(metadata.remove(*name)));
+        }
+    }
     for name in DISPENSABLE {
         if metadata_size(&metadata) <= MAX_METADATA_BYTES {
             break;
@@ -499,7 +537,14 @@ mod tests {
             delta_metadata(&object, &digest, &facts, UNIX_EPOCH, &metadata(&[("k", "v".repeat(bytes).as_str())]))
         };
         assert_eq!(with(0)["dg-delta-cmd"], "xdelta3 -e -9 -s reference.bin a.zip a.zip.delta");
+        for (oldest, _) in OLDEST_NAMES {
+            assert!(!with(0)[oldest].is_empty(), "{oldest}");
+        }
+        assert_eq!(user_metadata(&with(3)), metadata(&[("k", "vvv")]));
         let spare = MAX_METADATA_BYTES - metadata_size(&with(0));
+        let full = with(spare + 1);
+        assert!(full.contains_key("dg-delta-cmd") && OLDEST_NAMES.iter().all(|(name, _)| !full.contains_key(*name)));
+        let spare = MAX_METADATA_BYTES - metadata_size(&full) + spare + 1;
         let tight = with(spare + 1);
         assert!(!tight.contains_key("dg-delta-cmd"));
         for field in ["tool", "original-name", "file-sha256", "file-size", "created-at", "ref-key", "ref-sha256"] {

@@ -45,7 +45,7 @@ impl<E: Into<Failure>> From<E> for Trouble {
 /// What came of a transfer.
 #[derive(Debug)]
 pub(super) enum Carried {
-    Done(Outcome),
+    Done(Box<Outcome>),
     /// The destination held something already.
     Kept,
 }
@@ -75,7 +75,7 @@ pub(super) async fn carry(
         return Ok(Carried::Kept);
     }
     if let Some(outcome) = convert(item, settings, gate, Arc::clone(&progress)).await? {
-        return Ok(Carried::Done(Outcome { took: started.elapsed(), ..outcome }));
+        return Ok(Carried::Done(Box::new(Outcome { took: started.elapsed(), ..outcome })));
     }
     let mut departure = if settings.moving { Departure::announced(item).await? } else { None };
     let outcome = match (&item.source, &item.destination) {
@@ -112,7 +112,7 @@ pub(super) async fn carry(
     if let Some(departure) = departure {
         departure.leave(item, &outcome).await?;
     }
-    Ok(Carried::Done(Outcome { took: started.elapsed(), ..outcome }))
+    Ok(Carried::Done(Box::new(Outcome { took: started.elapsed(), ..outcome })))
 }
 
 async fn put(
