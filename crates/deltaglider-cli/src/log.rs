@@ -11,6 +11,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::global::GlobalArgs;
 
+/// Where credentials were looked for in vain is said by the error that comes of it, in words for people.
+const USUAL: &str = "aws_config=error";
+
 /// Begins to log, to standard error or to a file.
 ///
 /// `asked` is a filter from the environment, which counts where no flag says otherwise.
@@ -18,7 +21,7 @@ pub(crate) fn begin(args: &GlobalArgs, asked: Option<&str>) -> Result<(), String
     let asked = asked.filter(|_| !args.debug && args.verbose == 0 && !args.quiet && !args.only_show_errors);
     let filter = EnvFilter::builder()
         .with_default_directive(level(args).into())
-        .parse(asked.unwrap_or_default())
+        .parse(asked.unwrap_or(if level(args) == LevelFilter::WARN { USUAL } else { "" }))
         .map_err(|error| format!("the filter of the log cannot be understood: {error}"))?;
     let layer = fmt::layer().with_target(args.debug);
     match &args.log_file {

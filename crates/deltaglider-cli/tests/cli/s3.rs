@@ -159,6 +159,20 @@ fn without_credentials_transfers_fail_and_listings_say_253() {
 }
 
 #[test]
+fn credentials_that_are_not_to_be_had_are_told_once_and_in_words() {
+    let cloud = Cloud::with_bucket();
+    // It refuses whoever asks it for a machine's credentials.
+    let bench = Bench::new()
+        .with("AWS_ENDPOINT_URL", &cloud.server.endpoint())
+        .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &cloud.server.endpoint())
+        .with("AWS_EC2_METADATA_DISABLED", "false");
+    let listed = bench.run(&["ls", "s3://shop"]);
+    assert_eq!(listed.code, 253);
+    assert!(listed.err.starts_with("error: no credentials could be had"), "{}", listed.err);
+    assert_eq!(listed.err.lines().count(), 1, "{}", listed.err);
+}
+
+#[test]
 fn a_profile_that_is_nowhere_ends_every_command() {
     let cloud = Cloud::with_bucket();
     let bench = &cloud.bench;
