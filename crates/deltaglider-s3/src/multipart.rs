@@ -10,6 +10,7 @@ use deltaglider_core::{Location, Md5};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::attributes::{receipt, set_expires, with_attributes, with_placement};
 use crate::builder::MAX_PARTS;
@@ -109,7 +110,26 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
+    /// Begins an upload. Dropped before it has an id, it goes on until it has one, and is aborted then.
     pub(crate) async fn create(
+        store: &S3Store,
+        at: &Location,
+        operation: Operation,
+        attributes: &Attributes,
+        placement: &Placement,
+    ) -> Result<Self, StoreError> {
+        let (give, given) = oneshot::channel();
+        let (own, place, attributes, placement) = (store.clone(), at.clone(), attributes.clone(), placement.clone());
+        store.behind().spawn(async move {
+            // Where nobody takes it, it is dropped here.
+            drop(give.send(Self::begin(&own, &place, operation, &attributes, &placement).await));
+        });
+        given.await.unwrap_or_else(|_| {
+            Err(StoreError::new(operation, at, StoreErrorKind::Other, "the runtime ended before the upload began"))
+        })
+    }
+
+    async fn begin(
         store: &S3Store,
         at: &Location,
         operation: Operation,
@@ -232,8 +252,9 @@ impl Drop for Upload {
         }
         let (store, at, operation) = (self.store.clone(), self.at.clone(), self.operation);
         let id = std::mem::take(&mut self.id);
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { abort(&store, &at, operation, &id).await });
+        if Handle::try_current().is_ok() {
+            let behind = store.behind().clone();
+            behind.spawn(async move { abort(&store, &at, operation, &id).await });
         } else {
             tracing::warn!(%at, "an unfinished upload is left behind: the runtime is gone");
         }

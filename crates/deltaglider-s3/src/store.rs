@@ -13,6 +13,7 @@ use deltaglider_core::store::{
 };
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
 
 use crate::builder::{S3StoreBuilder, Settings, shown_endpoint};
 use crate::call::Call;
@@ -42,6 +43,8 @@ struct Inner {
     connection: OnceCell<Connection>,
     limiter: Arc<Limiter>,
     clock: Arc<Clock>,
+    /// What goes on when the operation that it belongs to is dropped.
+    behind: TaskTracker,
 }
 
 impl S3Store {
@@ -50,9 +53,29 @@ impl S3Store {
         S3StoreBuilder::default()
     }
 
+    /// Waits until what operations left behind that were dropped is done: uploads that they began are aborted. Whoever ends the
+    /// runtime before leaves them to the bucket's lifecycle rules.
+    pub async fn settled(&self) {
+        // Tasks can be spawned after that as before.
+        self.inner.behind.close();
+        self.inner.behind.wait().await;
+    }
+
+    pub(crate) fn behind(&self) -> &TaskTracker {
+        &self.inner.behind
+    }
+
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let limiter = Arc::new(Limiter::new(settings.concurrency));
-        Self { inner: Arc::new(Inner { settings, connection: OnceCell::new(), limiter, clock: Arc::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                connection: OnceCell::new(),
+                limiter,
+                clock: Arc::default(),
+                behind: TaskTracker::new(),
+            }),
+        }
     }
 
     /// Reads configuration (files and variables of the AWS tools) now instead of with the first request. Sends nothing to the

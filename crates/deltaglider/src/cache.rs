@@ -61,7 +61,10 @@ impl Client {
 
     /// Ends the client and all of its clones: a cache with an ephemeral key is removed, one with a persistent key stays. Operations
     /// that need the cache fail afterwards. Dropping the last clone does the same without waiting, and without telling of errors.
+    ///
+    /// Waits for uploads in parts that were broken off to be aborted, for 4 seconds at most.
     pub async fn close(&self) -> Result<(), Error> {
+        self.settled().await;
         Ok(self.cache().close().await?)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use deltaglider_core::engine::Engine;
 use deltaglider_core::store::local::LocalStore;
@@ -166,6 +167,12 @@ impl Client {
 
     pub(crate) fn s3(&self) -> &S3Store {
         &self.inner.s3
+    }
+
+    /// Waits until uploads that were broken off are aborted. What takes longer is left to the bucket's lifecycle rules.
+    pub(crate) async fn settled(&self) {
+        const AT_MOST: Duration = Duration::from_secs(4);
+        drop(tokio::time::timeout(AT_MOST, self.inner.s3.settled()).await);
     }
 
     pub(crate) fn cache(&self) -> &Arc<SharedCache> {

@@ -1,7 +1,6 @@
 //! Transfers carried out, several at a time, and reported as they end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -74,31 +73,10 @@ pub(crate) async fn execute(
             },
         }
     };
-    let broken_off = !running.is_empty();
+    // What it leaves to be aborted is waited for when the client is closed.
     running.shutdown().await;
     context.meter.finish();
-    if broken_off && !execution.dry {
-        settle().await;
-    }
     result
-}
-
-/// Lets what was broken off clean up behind itself: uploads in parts abort in tasks of their own.
-async fn settle() {
-    const QUIET: Duration = Duration::from_millis(400);
-    const AT_MOST: Duration = Duration::from_secs(4);
-    let tasks = tokio::runtime::Handle::current().metrics();
-    let quiet = async {
-        loop {
-            let before = tasks.num_alive_tasks();
-            tokio::time::sleep(QUIET).await;
-            if tasks.num_alive_tasks() == before {
-                return;
-            }
-        }
-    };
-    // What takes longer is left to the bucket's own rules.
-    drop(tokio::time::timeout(AT_MOST, quiet).await);
 }
 
 fn start(context: &Context, shared: &Shared, running: &mut JoinSet<Ended>, item: Box<Item>) {

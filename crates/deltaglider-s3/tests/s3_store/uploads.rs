@@ -144,6 +144,25 @@ async fn a_dropped_upload_is_aborted() {
     assert!(store.head(&at("k")).await.unwrap_err().is_not_found());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_dropped_before_it_has_its_id_is_aborted() {
+    let (server, store) = start().await;
+    for _ in 0..20 {
+        let upload = tokio::spawn({
+            let (store, whole) = (store.clone(), content(12 * MIB));
+            async move { store.put(&at("k"), whole.into(), PutOptions::default()).await }
+        });
+        // Often before the answer has arrived.
+        while server.uploads().is_empty() {
+            std::hint::spin_loop();
+        }
+        upload.abort();
+        drop(upload.await);
+        store.settled().await;
+        assert_eq!(server.uploads(), Vec::<String>::new());
+    }
+}
+
 #[tokio::test]
 async fn a_lost_answer_to_the_completion_is_found_out() {
     let (server, store) = start().await;
