@@ -3,28 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-/// A delta up to this size is excellent where it is small beside its object, too.
-const SMALL_DELTA: u64 = 200 << 10;
-const MEDIUM_DELTA: u64 = 1 << 20;
-
-/// How good the reference of a space is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Deltas are tiny: at most 200 KiB and 5 % of the object in the middle.
-    Excellent,
-    /// At most 1 MiB, or 20 %.
-    Good,
-    /// Up to 50 %.
-    Fair,
-    /// Half of the object and more: another reference, or other prefixes, would save more.
-    Poor,
-    /// There are deltas and no reference: they cannot be read.
-    NoReference,
-    /// Archives, and no deltas yet.
-    NotMigrated,
-    /// Too few deltas to tell.
-    Few,
-}
+use deltaglider::core::engine::stats::Verdict;
 
 /// One object that is, or could be, a delta.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,20 +32,6 @@ pub(crate) struct Analysis {
     spaces: BTreeMap<String, Space>,
     pub(crate) other_objects: u64,
     pub(crate) other_bytes: u64,
-}
-
-impl Verdict {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Excellent => "excellent",
-            Self::Good => "good",
-            Self::Fair => "fair",
-            Self::Poor => "poor",
-            Self::NoReference => "no_reference",
-            Self::NotMigrated => "not_migrated",
-            Self::Few => "few",
-        }
-    }
 }
 
 impl Point {
@@ -117,6 +82,7 @@ impl Space {
         ratios.get(ratios.len() / 2).copied()
     }
 
+    /// By the object in the middle; too few to tell where there are fewer than `min_deltas`.
     pub(crate) fn verdict(&self, min_deltas: usize) -> Verdict {
         let deltas = self.deltas().count();
         let Some(reference) = self.reference else {
@@ -126,13 +92,7 @@ impl Space {
             return Verdict::Few;
         }
         let (Some(median), Some(ratio)) = (self.median_stored(), self.median_ratio()) else { return Verdict::Few };
-        match ratio {
-            0.5.. => Verdict::Poor,
-            ..=0.05 if median <= SMALL_DELTA => Verdict::Excellent,
-            ..=0.2 => Verdict::Good,
-            _ if median <= MEDIUM_DELTA => Verdict::Good,
-            _ => Verdict::Fair,
-        }
+        Verdict::of(median, ratio)
     }
 }
 

@@ -12,7 +12,6 @@ mod repair;
 mod sharing;
 mod stats;
 mod verify;
-mod versioned;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};

@@ -4,7 +4,8 @@ mod gather;
 
 use std::fs;
 
-use crate::analysis::Verdict;
+use deltaglider::core::engine::stats::Verdict;
+
 use crate::args::analyze::AnalyzeArgs;
 use crate::context::Context;
 use crate::error::CliError;

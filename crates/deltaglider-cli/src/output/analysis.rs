@@ -2,8 +2,10 @@
 
 use std::io;
 
+use deltaglider::core::engine::stats::Verdict;
+
 use super::{Loudness, Output, human, json, percent};
-use crate::analysis::{Analysis, Point, Space, Verdict, condensed, saved, sparkline};
+use crate::analysis::{Analysis, Point, Space, condensed, saved, sparkline};
 use crate::byte_size;
 use crate::sampling::Estimate;
 
@@ -134,7 +136,7 @@ fn text(report: &AnalysisReport<'_>) -> String {
             percent(space.saved()),
             space.median_ratio().map_or_else(|| "–".to_owned(), percent),
             sparkline(&condensed(&ratios, COURSE)),
-            space.verdict(report.min_deltas).name(),
+            space.verdict(report.min_deltas).as_str(),
         ));
     }
     if report.spaces.len() > report.top {

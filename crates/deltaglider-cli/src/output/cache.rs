@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use deltaglider::core::cache::{CacheStats, Freed};
-use jiff::Timestamp;
 use serde::Serialize;
 
+use super::json::{self, Record};
 use super::percent;
 use crate::{byte_size, time_span};
 
@@ -103,30 +103,26 @@ impl CacheStatus {
             _ => None,
         };
         let known = self.hits().is_some();
-        to_line(&Record {
-            v: 1,
-            kind: "cache",
-            body: &Status {
-                strategy: self.strategy.name(),
-                backend: stats.backend,
-                path: stats.path.as_deref().filter(|_| kept.is_some()).map(|path| path.display().to_string()),
-                entries: stats.entries,
-                bytes: stats.bytes,
-                limit: stats.limit,
-                encrypted: true,
-                key_source: kept,
-                key_id: stats.key_id.filter(|_| kept.is_some()).map(|id| id.to_string()),
-                key_since: self.key_since.and_then(rfc3339),
-                keys: stats
-                    .entries_by_key
-                    .iter()
-                    .map(|(id, entries)| Key { key_id: id.to_string(), entries: *entries })
-                    .collect(),
-                oldest_use: stats.oldest_use.and_then(rfc3339),
-                hits: known.then_some(stats.hits),
-                misses: known.then_some(stats.misses),
-            },
-        })
+        json::write(Record::Cache(CacheRecord::Status(Status {
+            strategy: self.strategy.name(),
+            backend: stats.backend,
+            path: stats.path.as_deref().filter(|_| kept.is_some()).map(|path| path.display().to_string()),
+            entries: stats.entries,
+            bytes: stats.bytes,
+            limit: stats.limit,
+            encrypted: true,
+            key_source: kept,
+            key_id: stats.key_id.filter(|_| kept.is_some()).map(|id| id.to_string()),
+            key_since: self.key_since.map(json::time),
+            keys: stats
+                .entries_by_key
+                .iter()
+                .map(|(id, entries)| Key { key_id: id.to_string(), entries: *entries })
+                .collect(),
+            oldest_use: stats.oldest_use.map(json::time),
+            hits: known.then_some(stats.hits),
+            misses: known.then_some(stats.misses),
+        })))
     }
 
     fn age(&self, since: Option<SystemTime>) -> Option<String> {
@@ -151,20 +147,21 @@ pub(super) fn freed_text(done: &str, freed: Freed) -> String {
 
 pub(super) fn freed_json(done: &str, freed: Freed) -> String {
     let Freed { entries, bytes, failed } = freed;
-    to_line(&Record { v: 1, kind: "cache", body: &Removed { op: done, entries, bytes, failed } })
+    json::write(Record::Cache(CacheRecord::Removed(Removed { op: done, entries, bytes, failed })))
+}
+
+/// What there is, or what was removed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub(super) enum CacheRecord<'a> {
+    Status(Status<'a>),
+    Removed(Removed<'a>),
 }
 
 #[derive(Serialize)]
-struct Record<'a, T> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(flatten)]
-    body: &'a T,
-}
-
-#[derive(Serialize)]
-struct Status<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Status<'a> {
     strategy: &'a str,
     backend: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,21 +187,19 @@ struct Status<'a> {
 }
 
 #[derive(Serialize)]
-struct Key {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Key {
     key_id: String,
     entries: u64,
 }
 
 #[derive(Serialize)]
-struct Removed<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Removed<'a> {
     op: &'a str,
     entries: u64,
     bytes: u64,
     failed: u64,
-}
-
-fn to_line(record: &impl Serialize) -> String {
-    serde_json::to_string(record).unwrap_or_default()
 }
 
 fn references(number: u64) -> String {
@@ -216,8 +211,11 @@ fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
-fn rfc3339(time: SystemTime) -> Option<String> {
-    Some(Timestamp::try_from(time).ok()?.to_string())
+/// A line as it is written.
+#[cfg(test)]
+pub(super) fn golden() -> Vec<(String, &'static str)> {
+    let freed = Freed { entries: 1, bytes: 1024, failed: 0 };
+    vec![(freed_json("cleared", freed), r#"{"v":1,"type":"cache","op":"cleared","entries":1,"bytes":1024,"failed":0}"#)]
 }
 
 #[cfg(test)]

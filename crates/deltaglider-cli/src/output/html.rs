@@ -2,8 +2,9 @@
 
 mod pictures;
 
+use deltaglider::core::engine::stats::Verdict;
+
 use super::{AnalysisReport, percent};
-use crate::analysis::Verdict;
 use crate::byte_size;
 
 const STYLE: &str = "
@@ -90,7 +91,7 @@ fn table(report: &AnalysisReport<'_>) -> String {
             byte_size::human(space.logical()),
             byte_size::human(space.stored()),
             percent(space.saved()),
-            verdict.name(),
+            verdict.as_str(),
             words(verdict),
         ));
     }
@@ -119,7 +120,7 @@ fn words(verdict: Verdict) -> &'static str {
         Verdict::NoReference => "no reference",
         Verdict::NotMigrated => "not migrated",
         Verdict::Few => "too few to tell",
-        other => other.name(),
+        other => other.as_str(),
     }
 }
 

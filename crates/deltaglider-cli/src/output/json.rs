@@ -1,6 +1,7 @@
 //! Lines of JSON: one object a line, each with its version and its type. Unknown fields are to be ignored.
 
 mod analysis;
+mod key;
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
@@ -11,13 +12,20 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::analysis::{AnalysisRecord, EstimateRecord, analysis_record, estimate_record};
+use super::cache::CacheRecord;
 use super::human::form;
+use super::purge::{PurgeRecord, PurgeSummary};
+use super::repair::{RepairRecord, RepairSummary};
 use super::sharing::Acl;
+use super::stats::StatsRecord;
+use super::verify::{VerifyRecord, VerifySummary};
 use super::{AnalysisReport, Check, Line, Listed, SettingLine};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::sampling::Estimate;
 use crate::tally::{Delta, Ended, Outcome, Tally};
+
+pub(super) use self::key::{Figures, KeyBody, KeyEntries, KeyRecord};
 
 /// Why there is still something to do for an object that was migrated.
 const WHOLE_STAYS: &str = "the store ignores conditions on deletes: the whole form stays, hidden";
@@ -33,7 +41,7 @@ struct Versioned<'a> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Record<'a> {
+pub(super) enum Record<'a> {
     Object(Box<Transfer<'a>>),
     Warning {
         code: &'a str,
@@ -55,7 +63,7 @@ enum Record<'a> {
     },
     Entry(Entry<'a>),
     Progress(Progress),
-    Summary(Summary<'a>),
+    Summary(SummaryRecord<'a>),
     Version {
         version: &'a str,
     },
@@ -83,11 +91,28 @@ enum Record<'a> {
         value: &'a str,
         origin: &'a str,
     },
+    Stats(StatsRecord<'a>),
+    Verify(VerifyRecord<'a>),
+    Repair(RepairRecord<'a>),
+    Purge(PurgeRecord<'a>),
+    Cache(CacheRecord<'a>),
+    Key(KeyRecord<'a>),
+}
+
+/// What a command came to, by what it does.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub(super) enum SummaryRecord<'a> {
+    Transfers(Summary<'a>),
+    Verify(VerifySummary),
+    Repair(RepairSummary),
+    Purge(PurgeSummary),
 }
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Transfer<'a> {
+pub(super) struct Transfer<'a> {
     op: &'a str,
     src: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,7 +176,7 @@ pub(super) struct Refusal<'a> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Bucket<'a> {
+pub(super) struct Bucket<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<String>,
@@ -165,7 +190,7 @@ struct Bucket<'a> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     key: &'a str,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,7 +206,7 @@ struct Entry<'a> {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Progress {
+pub(super) struct Progress {
     files_done: u64,
     files_total: u64,
     bytes_done: u64,
@@ -193,7 +218,7 @@ struct Progress {
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Summary<'a> {
+pub(super) struct Summary<'a> {
     op: &'a str,
     ok: u64,
     failed: u64,
@@ -323,7 +348,7 @@ pub(super) fn listed(line: &Listed<'_>) -> String {
 pub(super) fn listing_total(objects: u64, bytes: u64) -> String {
     let tally = Tally::new();
     let summary = summary_record("ls", &tally, Exit::Done);
-    write(Record::Summary(Summary { objects: Some(objects), logical: bytes, ..summary }))
+    write(Record::Summary(SummaryRecord::Transfers(Summary { objects: Some(objects), logical: bytes, ..summary })))
 }
 
 pub(super) fn analysis(report: &AnalysisReport<'_>) -> String {
@@ -348,7 +373,7 @@ pub(super) fn version(version: &str) -> String {
 }
 
 pub(super) fn summary(operation: &str, tally: &Tally, exit: Exit) -> String {
-    write(Record::Summary(summary_record(operation, tally, exit)))
+    write(Record::Summary(SummaryRecord::Transfers(summary_record(operation, tally, exit))))
 }
 
 pub(super) fn progress(tally: &Tally, files: u64, bytes: u64, left: Option<Duration>) -> String {
@@ -446,7 +471,7 @@ fn entry(object: &LogicalObject) -> Entry<'_> {
     }
 }
 
-fn write(record: Record<'_>) -> String {
+pub(super) fn write(record: Record<'_>) -> String {
     // Texts and numbers alone: nothing of it can fail.
     serde_json::to_string(&Versioned { v: 1, record }).unwrap_or_default()
 }
@@ -456,11 +481,11 @@ fn some(number: u64) -> Option<u64> {
 }
 
 /// Four digits: more would be noise.
-fn rounded(share: f64) -> f64 {
+pub(super) fn rounded(share: f64) -> f64 {
     (share * 1e4).round() / 1e4
 }
 
-fn time(time: SystemTime) -> String {
+pub(super) fn time(time: SystemTime) -> String {
     Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
 

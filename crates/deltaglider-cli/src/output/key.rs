@@ -2,17 +2,15 @@
 
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use deltaglider::core::cache::Rewrapped;
 use deltaglider::core::keys::KeyId;
 use deltaglider::keys::{KeyOrigin, KeyStatus};
 use deltaglider::rotation::{Step, StepProgress};
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
 
-use super::{Loudness, Output, human, json as lines};
+use super::json::{self, Figures, KeyBody, KeyEntries, KeyRecord, Record};
+use super::{Loudness, Output, human};
 
 /// What a command about keys came to.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ impl Output {
             Some(age) => {
                 let text = format!("the key is {} old; replace it: deltaglider key rotate", days(age));
                 if self.json && self.loudness > Loudness::Quiet {
-                    return self.result(&lines::warning("key_age", None, &text));
+                    return self.result(&json::warning("key_age", None, &text));
                 }
                 self.message(Loudness::Errors, &human::warning(&text, self.palette))
             }
@@ -62,9 +60,8 @@ impl Output {
             return Ok(());
         }
         if self.json {
-            let names: Vec<&str> = steps.iter().map(|step| step.name()).collect();
-            return self
-                .result(&record("rotate", &json!({ "status": "dryrun", "steps": names, "wait_s": wait.as_secs() })));
+            let steps = steps.iter().map(|step| step.name()).collect();
+            return self.result(&record("rotate", KeyBody::Plan { status: "dryrun", steps, wait_s: wait.as_secs() }));
         }
         let text: Vec<String> =
             steps.iter().map(|step| format!("(dryrun) {}: {}", step.name(), meaning(*step, wait))).collect();
@@ -73,27 +70,32 @@ impl Output {
 
     /// How far a step of a rotation is.
     pub(crate) fn key_step(&self, step: Step, progress: StepProgress) -> io::Result<()> {
-        let fields = match progress {
+        let figures = match progress {
             StepProgress::Begun { wait } if wait.is_zero() => return Ok(()),
             StepProgress::Begun { wait } => {
                 return self.message(Loudness::Normal, &format!("{}: {}", step.name(), meaning(step, wait)));
             }
-            StepProgress::Rewrapped(done) => json!({ "rewrapped": done.rewrapped, "failed": done.failed }),
-            StepProgress::Purged(freed) => {
-                json!({ "entries": freed.entries, "bytes": freed.bytes, "failed": freed.failed })
+            StepProgress::Rewrapped(done) => {
+                Figures { rewrapped: Some(done.rewrapped), failed: Some(done.failed), ..Figures::default() }
             }
-            _ => json!({}),
+            StepProgress::Purged(freed) => Figures {
+                entries: Some(freed.entries),
+                bytes: Some(freed.bytes),
+                failed: Some(freed.failed),
+                ..Figures::default()
+            },
+            _ => Figures::default(),
         };
         if self.loudness < Loudness::Normal {
             return Ok(());
         }
         if self.json {
-            let mut line = json!({ "step": step.name(), "status": "done" });
-            merge(&mut line, &fields);
-            return self.result(&record("rotate", &line));
+            return self.result(&record("rotate", KeyBody::Step { step: step.name(), status: "done", figures }));
         }
+        let Figures { rewrapped, entries, bytes, failed } = figures;
+        let named = [("bytes", bytes), ("entries", entries), ("rewrapped", rewrapped), ("failed", failed)];
         let figures: Vec<String> =
-            fields.as_object().into_iter().flatten().map(|(name, value)| format!("{value} {name}")).collect();
+            named.iter().filter_map(|(name, value)| value.map(|value| format!("{value} {name}"))).collect();
         let figures = if figures.is_empty() { "done".to_owned() } else { figures.join(", ") };
         self.result(&format!("{}: {figures}", step.name()))
     }
@@ -119,22 +121,25 @@ impl KeyLine<'_> {
     }
 
     fn json(&self) -> String {
-        match self {
-            Self::Made { id, text } => record("generate", &json!({ "key_id": id.to_string(), "key": text })),
+        match *self {
+            Self::Made { id, text } => record("generate", KeyBody::Made { key_id: id.to_string(), key: text }),
             Self::Written { id, path } => {
-                record("generate", &json!({ "key_id": id.to_string(), "path": path.display().to_string() }))
+                record("generate", KeyBody::Written { key_id: id.to_string(), path: path.display().to_string() })
             }
             Self::Rewrapped(done) => record(
                 "rewrap",
-                &json!({
-                    "rewrapped": done.rewrapped, "current": done.current, "unknown": done.unknown, "failed": done.failed
-                }),
+                KeyBody::Rewrapped {
+                    rewrapped: done.rewrapped,
+                    current: done.current,
+                    unknown: done.unknown,
+                    failed: done.failed,
+                },
             ),
             Self::Rotated { id, nothing } => {
-                let status = if *nothing { "nothing_to_do" } else { "ok" };
-                record("rotate", &json!({ "status": status, "key_id": id.map(|id| id.to_string()) }))
+                let status = if nothing { "nothing_to_do" } else { "ok" };
+                record("rotate", KeyBody::Rotated { key_id: id.map(|id| id.to_string()), status })
             }
-            Self::ByHand(steps) => record("rotate", &json!({ "status": "by_hand", "steps": steps })),
+            Self::ByHand(steps) => record("rotate", KeyBody::ByHand { status: "by_hand", steps }),
         }
     }
 }
@@ -157,20 +162,22 @@ fn status_json(status: &KeyStatus) -> String {
         KeyOrigin::SecretsManager(_) => "secrets_manager",
         _ => "provider",
     };
-    let entries: Vec<Value> = entries(status)
+    let keys = entries(status)
         .into_iter()
-        .map(|(role, id, entries)| json!({ "key_id": id.to_string(), "role": role, "entries": entries }))
+        .map(|(role, id, entries)| KeyEntries { key_id: id.to_string(), role, entries })
         .collect();
-    let fields = json!({
-        "origin": origin,
-        "source": status.source,
-        "key_id": status.primary.map(|id| id.to_string()),
-        "created": status.created.map(time),
-        "age_s": status.age().map(|age| age.as_secs()),
-        "due": status.is_due(),
-        "keys": entries,
-    });
-    record("status", &fields)
+    record(
+        "status",
+        KeyBody::Status {
+            origin,
+            source: &status.source,
+            key_id: status.primary.map(|id| id.to_string()),
+            created: status.created.map(json::time),
+            age_s: status.age().map(|age| age.as_secs()),
+            due: status.is_due(),
+            keys,
+        },
+    )
 }
 
 /// Every key of the ring, and every other one that something is under, with the number of its entries.
@@ -210,30 +217,51 @@ fn days(age: Duration) -> String {
     }
 }
 
-fn time(time: SystemTime) -> String {
-    Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+fn record(op: &'static str, body: KeyBody<'_>) -> String {
+    json::write(Record::Key(KeyRecord { op, body }))
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    v: u8,
-    r#type: &'a str,
-    op: &'a str,
-    #[serde(flatten)]
-    fields: &'a Map<String, Value>,
-}
-
-fn record(op: &str, fields: &Value) -> String {
-    let none = Map::new();
-    let line = Line { v: 1, r#type: "key", op, fields: fields.as_object().unwrap_or(&none) };
-    // Texts and numbers alone: nothing of it can fail.
-    serde_json::to_string(&line).unwrap_or_default()
-}
-
-fn merge(into: &mut Value, from: &Value) {
-    if let (Some(into), Some(from)) = (into.as_object_mut(), from.as_object()) {
-        into.extend(from.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
+/// Lines as they are written, one of each kind.
+#[cfg(test)]
+pub(super) fn golden() -> Vec<(String, &'static str)> {
+    let id = "01".to_owned();
+    let key = |role| KeyEntries { key_id: "01".to_owned(), role, entries: 2 };
+    let bodies = [
+        (KeyBody::Made { key_id: id.clone(), key: "k" }, r#""key_id":"01","key":"k""#),
+        (KeyBody::Written { key_id: id.clone(), path: "f".to_owned() }, r#""key_id":"01","path":"f""#),
+        (
+            KeyBody::Rewrapped { rewrapped: 1, current: 2, unknown: 3, failed: 4 },
+            r#""rewrapped":1,"current":2,"unknown":3,"failed":4"#,
+        ),
+        (KeyBody::Rotated { key_id: Some(id.clone()), status: "ok" }, r#""key_id":"01","status":"ok""#),
+        (KeyBody::ByHand { status: "by_hand", steps: &["a"] }, r#""status":"by_hand","steps":["a"]"#),
+        (
+            KeyBody::Plan { status: "dryrun", steps: vec!["create"], wait_s: 60 },
+            r#""status":"dryrun","steps":["create"],"wait_s":60"#,
+        ),
+        (
+            KeyBody::Step {
+                step: "rewrap",
+                status: "done",
+                figures: Figures { rewrapped: Some(3), failed: Some(0), ..Figures::default() },
+            },
+            r#""step":"rewrap","status":"done","rewrapped":3,"failed":0"#,
+        ),
+        (
+            KeyBody::Status {
+                origin: "file",
+                source: "f",
+                key_id: Some(id),
+                created: None,
+                age_s: Some(5),
+                due: false,
+                keys: vec![key("primary")],
+            },
+            r#""origin":"file","source":"f","key_id":"01","created":null,"age_s":5,"due":false,"keys":[{"key_id":"01","role":"primary","entries":2}]"#,
+        ),
+    ];
+    let line = |fields| format!(r#"{{"v":1,"type":"key","op":"rotate",{fields}}}"#);
+    bodies.into_iter().map(|(body, fields)| (record("rotate", body), &*line(fields).leak())).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::human::{explained_as, grouped};
-use super::json::{Refusal, refusal};
-use super::{Loudness, Palette, versioned};
+use super::json::{self, Record, Refusal, SummaryRecord, refusal};
+use super::{Loudness, Palette};
 use crate::byte_size;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -63,7 +63,7 @@ impl PurgeLine {
             PurgeStatus::Failed(failure) => ("failed", None, Some(refusal(failure))),
         };
         let Self { key, url, what, bytes, .. } = self;
-        versioned::line("purge", &Line { key, url, what, bytes: *bytes, status, why, error })
+        json::write(Record::Purge(PurgeRecord { key, url, what, bytes: *bytes, status, why, error }))
     }
 }
 
@@ -80,12 +80,22 @@ impl PurgeCounts {
 
     pub(super) fn json(&self, exit: Exit) -> String {
         let Self { removed, kept, failed, bytes, dry } = *self;
-        versioned::line("summary", &Summary { op: "purge", ok: removed, failed, kept, bytes, dry, exit: exit.code() })
+        let exit = exit.code();
+        json::write(Record::Summary(SummaryRecord::Purge(PurgeSummary {
+            op: "purge",
+            ok: removed,
+            failed,
+            kept,
+            bytes,
+            dry,
+            exit,
+        })))
     }
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PurgeRecord<'a> {
     key: &'a str,
     url: &'a str,
     what: &'a str,
@@ -99,7 +109,8 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Summary {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PurgeSummary {
     op: &'static str,
     ok: u64,
     failed: u64,
@@ -107,4 +118,27 @@ struct Summary {
     bytes: u64,
     dry: bool,
     exit: u8,
+}
+
+/// Its lines as they are written.
+#[cfg(test)]
+pub(super) fn golden() -> Vec<(String, &'static str)> {
+    let kept = PurgeLine {
+        key: "p/.deltaglider/trash/x".to_owned(),
+        url: "s3://b/p/.deltaglider/trash/x".to_owned(),
+        what: "trash",
+        bytes: Some(5),
+        status: PurgeStatus::Kept("it is new"),
+    };
+    let counts = PurgeCounts { removed: 2, kept: 1, failed: 0, bytes: 7, dry: true };
+    vec![
+        (
+            kept.json(),
+            r#"{"v":1,"type":"purge","key":"p/.deltaglider/trash/x","url":"s3://b/p/.deltaglider/trash/x","what":"trash","bytes":5,"status":"kept","why":"it is new"}"#,
+        ),
+        (
+            counts.json(Exit::Done),
+            r#"{"v":1,"type":"summary","op":"purge","ok":2,"failed":0,"kept":1,"bytes":7,"dry":true,"exit":0}"#,
+        ),
+    ]
 }

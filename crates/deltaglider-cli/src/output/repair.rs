@@ -4,8 +4,8 @@ use deltaglider::core::engine::repair::{Action, Finding, Origin};
 use serde::Serialize;
 
 use super::human::explained_as;
-use super::json::{Refusal, refusal};
-use super::{Loudness, Palette, versioned};
+use super::json::{self, Record, Refusal, SummaryRecord, refusal};
+use super::{Loudness, Palette};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -47,7 +47,9 @@ impl RepairCounts {
 
     pub(super) fn json(&self, op: &'static str, exit: Exit) -> String {
         let Self { findings, planned, done, left, lost, .. } = *self;
-        versioned::line("summary", &Summary { op, findings, planned, ok: done, failed: left, lost, exit: exit.code() })
+        let exit = exit.code();
+        let summary = RepairSummary { op, findings, planned, ok: done, failed: left, lost, exit };
+        json::write(Record::Summary(SummaryRecord::Repair(summary)))
     }
 }
 
@@ -89,21 +91,18 @@ pub(super) fn json(finding: &Finding, status: &RepairStatus, url: &dyn Fn(&str) 
         RepairStatus::Left(why) => ("left", Some(*why), None),
         RepairStatus::Failed(failure) => ("failed", None, Some(refusal(failure))),
     };
-    versioned::line(
-        "repair",
-        &Line {
-            key: finding.at.key(),
-            url: url(finding.at.key()),
-            finding: finding.problem.as_str(),
-            action: finding.action.as_str(),
-            status: name,
-            from: finding.action.origin().map(|origin| origin_text(origin, url)),
-            detail: &finding.detail,
-            lost: finding.lost.as_deref(),
-            why,
-            error: failure,
-        },
-    )
+    json::write(Record::Repair(RepairRecord {
+        key: finding.at.key(),
+        url: url(finding.at.key()),
+        finding: finding.problem.as_str(),
+        action: finding.action.as_str(),
+        status: name,
+        from: finding.action.origin().map(|origin| origin_text(origin, url)),
+        detail: &finding.detail,
+        lost: finding.lost.as_deref(),
+        why,
+        error: failure,
+    }))
 }
 
 fn origin_text(origin: &Origin, url: &dyn Fn(&str) -> String) -> String {
@@ -114,7 +113,8 @@ fn origin_text(origin: &Origin, url: &dyn Fn(&str) -> String) -> String {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RepairRecord<'a> {
     key: &'a str,
     url: String,
     finding: &'static str,
@@ -131,7 +131,8 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Summary {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RepairSummary {
     op: &'static str,
     findings: u64,
     planned: u64,
@@ -139,4 +140,32 @@ struct Summary {
     failed: u64,
     lost: u64,
     exit: u8,
+}
+
+/// Its lines as they are written.
+#[cfg(test)]
+pub(super) fn golden() -> Vec<(String, &'static str)> {
+    let record = RepairRecord {
+        key: "p/reference.bin",
+        url: "s3://b/p/reference.bin".to_owned(),
+        finding: "reference_missing",
+        action: "put_reference",
+        status: "done",
+        from: Some("the cache".to_owned()),
+        detail: "2 deltas need it",
+        lost: None,
+        why: None,
+        error: None,
+    };
+    let counts = RepairCounts { findings: 3, planned: 2, done: 1, left: 1, lost: 1, broken: false };
+    vec![
+        (
+            json::write(Record::Repair(record)),
+            r#"{"v":1,"type":"repair","key":"p/reference.bin","url":"s3://b/p/reference.bin","finding":"reference_missing","action":"put_reference","status":"done","from":"the cache","detail":"2 deltas need it","lost":null}"#,
+        ),
+        (
+            counts.json("repair", Exit::Integrity),
+            r#"{"v":1,"type":"summary","op":"repair","findings":3,"planned":2,"ok":1,"failed":1,"lost":1,"exit":4}"#,
+        ),
+    ]
 }

@@ -8,7 +8,7 @@ use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
 use super::human::{grouped, percent};
-use super::versioned;
+use super::json::{self, Record, rounded};
 use crate::{byte_size, time_span};
 
 /// Groups that are shown to people.
@@ -78,42 +78,39 @@ impl StatsPage {
     pub(super) fn json(&self) -> String {
         let stats = &self.stats;
         let computed = UNIX_EPOCH + Duration::from_secs(stats.computed_at);
-        versioned::line(
-            "stats",
-            &Line {
-                uri: &self.url,
-                objects: stats.objects,
-                logical: stats.logical,
-                stored: stats.stored,
-                saved_ratio: stats.saved().map(rounded),
-                references: Plain { n: stats.references, bytes: stats.reference_bytes },
-                deltas: Deltas { n: stats.deltas, logical: stats.delta_logical, stored: stats.delta_stored },
-                plain: Plain { n: stats.plain, bytes: stats.plain_bytes },
-                hidden: Plain { n: stats.internal, bytes: stats.internal_bytes },
-                by: match self.by {
-                    GroupBy::DeltaSpace => "deltaspace",
-                    GroupBy::Prefix(_) => "prefix",
-                    GroupBy::Extension => "ext",
-                },
-                deltaspaces: stats
-                    .groups
-                    .iter()
-                    .map(|group| Space {
-                        prefix: &group.name,
-                        objects: group.objects,
-                        logical: group.logical,
-                        stored: group.stored,
-                        saved_ratio: group.saved().map(rounded),
-                        median_ratio: group.median_ratio.map(rounded),
-                        verdict: group.verdict.map(Verdict::as_str),
-                    })
-                    .collect(),
-                exact: stats.exact,
-                cached: stats.cached,
-                computed_at: Timestamp::try_from(computed).unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
-                month_usd: rounded(stats.stored as f64 / f64::from(1 << 30) * self.price),
+        json::write(Record::Stats(StatsRecord {
+            uri: &self.url,
+            objects: stats.objects,
+            logical: stats.logical,
+            stored: stats.stored,
+            saved_ratio: stats.saved().map(rounded),
+            references: Plain { n: stats.references, bytes: stats.reference_bytes },
+            deltas: Deltas { n: stats.deltas, logical: stats.delta_logical, stored: stats.delta_stored },
+            plain: Plain { n: stats.plain, bytes: stats.plain_bytes },
+            hidden: Plain { n: stats.internal, bytes: stats.internal_bytes },
+            by: match self.by {
+                GroupBy::DeltaSpace => "deltaspace",
+                GroupBy::Prefix(_) => "prefix",
+                GroupBy::Extension => "ext",
             },
-        )
+            deltaspaces: stats
+                .groups
+                .iter()
+                .map(|group| Space {
+                    prefix: &group.name,
+                    objects: group.objects,
+                    logical: group.logical,
+                    stored: group.stored,
+                    saved_ratio: group.saved().map(rounded),
+                    median_ratio: group.median_ratio.map(rounded),
+                    verdict: group.verdict.map(Verdict::as_str),
+                })
+                .collect(),
+            exact: stats.exact,
+            cached: stats.cached,
+            computed_at: Timestamp::try_from(computed).unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
+            month_usd: rounded(stats.stored as f64 / f64::from(1 << 30) * self.price),
+        }))
     }
 }
 
@@ -145,13 +142,9 @@ fn local_minute(time: SystemTime) -> String {
     Zoned::new(stamp, TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// Four digits: more would be noise.
-fn rounded(share: f64) -> f64 {
-    (share * 1e4).round() / 1e4
-}
-
 #[derive(Serialize)]
-struct Line<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct StatsRecord<'a> {
     uri: &'a str,
     objects: u64,
     logical: u64,
@@ -170,12 +163,14 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Plain {
     n: u64,
     bytes: u64,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Deltas {
     n: u64,
     logical: u64,
@@ -183,6 +178,7 @@ struct Deltas {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Space<'a> {
     prefix: &'a str,
     objects: u64,
@@ -191,4 +187,23 @@ struct Space<'a> {
     saved_ratio: Option<f64>,
     median_ratio: Option<f64>,
     verdict: Option<&'static str>,
+}
+
+/// Its line as it is written.
+#[cfg(test)]
+pub(super) fn golden() -> Vec<(String, &'static str)> {
+    let mut stats = Stats::default();
+    (stats.objects, stats.logical, stats.stored, stats.spaces) = (3, 3000, 1020, 1);
+    (stats.references, stats.reference_bytes) = (1, 1000);
+    (stats.deltas, stats.delta_logical, stats.delta_stored) = (3, 3000, 20);
+    (stats.exact, stats.computed_at) = (true, 1_700_000_000);
+    let mut group = Group::default();
+    (group.name, group.objects, group.logical, group.stored) = ("p/".to_owned(), 3, 3000, 1020);
+    (group.median_ratio, group.verdict) = (Some(0.01), Some(Verdict::Excellent));
+    stats.groups = vec![group];
+    let page = StatsPage { url: "s3://b/".to_owned(), stats, by: GroupBy::DeltaSpace, price: 0.023, now: UNIX_EPOCH };
+    vec![(
+        page.json(),
+        r#"{"v":1,"type":"stats","uri":"s3://b/","objects":3,"logical":3000,"stored":1020,"saved_ratio":0.66,"references":{"n":1,"bytes":1000},"deltas":{"n":3,"logical":3000,"stored":20},"plain":{"n":0,"bytes":0},"hidden":{"n":0,"bytes":0},"by":"deltaspace","deltaspaces":[{"prefix":"p/","objects":3,"logical":3000,"stored":1020,"saved_ratio":0.66,"median_ratio":0.01,"verdict":"excellent"}],"exact":true,"cached":false,"computed_at":"2023-11-14T22:13:20Z","month_usd":0.0}"#,
+    )]
 }

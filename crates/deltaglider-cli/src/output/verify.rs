@@ -7,8 +7,8 @@ use deltaglider::core::{Error as EngineError, Sha256};
 use serde::Serialize;
 
 use super::human::{explained_as, form, grouped};
-use super::json::{Refusal, refusal};
-use super::{Loudness, Palette, versioned};
+use super::json::{self, Record, Refusal, SummaryRecord, refusal};
+use super::{Loudness, Palette};
 use crate::byte_size;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -49,21 +49,18 @@ impl VerifyCounts {
     pub(super) fn json(&self, took: Duration, exit: Exit) -> String {
         let Self { ok, damaged, missing_reference, unreadable, bytes, sampled } = *self;
         let failed = damaged + missing_reference + unreadable;
-        versioned::line(
-            "summary",
-            &Summary {
-                op: "verify",
-                ok,
-                failed,
-                damaged,
-                missing_reference,
-                unreadable,
-                logical: bytes,
-                sampled,
-                ms: took.as_millis() as u64,
-                exit: exit.code(),
-            },
-        )
+        json::write(Record::Summary(SummaryRecord::Verify(VerifySummary {
+            op: "verify",
+            ok,
+            failed,
+            damaged,
+            missing_reference,
+            unreadable,
+            logical: bytes,
+            sampled,
+            ms: took.as_millis() as u64,
+            exit: exit.code(),
+        })))
     }
 }
 
@@ -160,25 +157,23 @@ impl Verified {
     }
 
     pub(super) fn json(&self) -> String {
-        versioned::line(
-            "verify",
-            &Line {
-                key: &self.key,
-                url: &self.url,
-                status: self.status.name(),
-                proven: self.status == Status::Proven,
-                kind: self.kind,
-                size: self.size,
-                expected: self.expected.map(|digest| digest.to_string()),
-                actual: self.actual.map(|digest| digest.to_string()),
-                error: self.failure.as_ref().map(refusal),
-            },
-        )
+        json::write(Record::Verify(VerifyRecord {
+            key: &self.key,
+            url: &self.url,
+            status: self.status.name(),
+            proven: self.status == Status::Proven,
+            kind: self.kind,
+            size: self.size,
+            expected: self.expected.map(|digest| digest.to_string()),
+            actual: self.actual.map(|digest| digest.to_string()),
+            error: self.failure.as_ref().map(refusal),
+        }))
     }
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct VerifyRecord<'a> {
     key: &'a str,
     url: &'a str,
     status: &'static str,
@@ -196,7 +191,8 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Summary {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct VerifySummary {
     op: &'static str,
     ok: u64,
     failed: u64,
@@ -207,6 +203,31 @@ struct Summary {
     sampled: bool,
     ms: u64,
     exit: u8,
+}
+
+/// Its lines as they are written.
+#[cfg(test)]
+pub(super) fn golden() -> Vec<(String, &'static str)> {
+    let failure = Failure::new(crate::failure::Class::Integrity, "IntegrityError", "other bytes");
+    let digest = Sha256([0xab; 32]);
+    let damaged = Verified {
+        status: Status::Damaged,
+        key: "p/a.zip".to_owned(),
+        url: "s3://b/p/a.zip".to_owned(),
+        size: Some(1000),
+        kind: Some("delta"),
+        expected: Some(digest),
+        actual: None,
+        failure: Some(failure),
+    };
+    vec![(
+        damaged.json(),
+        concat!(
+            r#"{"v":1,"type":"verify","key":"p/a.zip","url":"s3://b/p/a.zip","status":"damaged","proven":false,"kind":"delta","size":1000,"#,
+            r#""expected":"abababababababababababababababababababababababababababababababab","#,
+            r#""error":{"code":"IntegrityError","message":"other bytes","retryable":false}}"#
+        ),
+    )]
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use deltaglider::core::engine::stats::Verdict;
+
 use super::{AnalysisReport, escaped, named, percent};
-use crate::analysis::{Space, Verdict};
+use crate::analysis::Space;
 use crate::byte_size;
 use crate::sampling::Estimate;
 
@@ -49,7 +51,7 @@ pub(super) fn map(report: &AnalysisReport<'_>) -> String {
             byte_size::human(space.stored()),
             byte_size::human(space.logical()),
             percent(space.saved()),
-            space.verdict(report.min_deltas).name()
+            space.verdict(report.min_deltas).as_str()
         );
         content.push_str(&format!(
             "<g><title>{}</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{}\" stroke=\"var(--paper)\" \

@@ -26,7 +26,7 @@ pub(super) fn analysis_record<'a>(report: &AnalysisReport<'a>) -> AnalysisRecord
 /// What deltas save, by delta space.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct AnalysisRecord<'a> {
+pub(in crate::output) struct AnalysisRecord<'a> {
     uri: &'a str,
     objects: u64,
     logical: u64,
@@ -75,7 +75,7 @@ struct RebaseRecord<'a> {
 /// What a migration would come to. Shares are of the logical bytes; the interval is that of 95 % confidence.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct EstimateRecord {
+pub(in crate::output) struct EstimateRecord {
     objects: u64,
     plain: u64,
     deltaspaces: u64,
@@ -111,7 +111,7 @@ fn space_record<'a>(space: &'a Space, report: &AnalysisReport<'a>) -> SpaceRecor
         saved_ratio: rounded(space.saved()),
         reference: space.reference,
         median_ratio: space.median_ratio().map(rounded),
-        verdict: space.verdict(report.min_deltas).name(),
+        verdict: space.verdict(report.min_deltas).as_str(),
         rebase: rebase.map(|rebase| RebaseRecord {
             on: &rebase.on,
             samples: rebase.samples as u64,

@@ -64,6 +64,12 @@ fn analyzed() -> String {
 
 /// A line of each type.
 fn lines() -> Vec<(String, &'static str)> {
+    let care = [super::super::verify::golden(), super::super::repair::golden(), super::super::purge::golden()];
+    let more = [super::super::stats::golden(), super::super::cache::golden(), super::super::key::golden(), transfers()];
+    care.into_iter().chain(more).flatten().collect()
+}
+
+fn transfers() -> Vec<(String, &'static str)> {
     let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let at = Location::new("b", "p/a.zip.delta");
     let object = LogicalObject {

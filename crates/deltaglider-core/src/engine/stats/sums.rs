@@ -88,6 +88,10 @@ pub enum Verdict {
     Poor,
     /// Deltas without a reference.
     NoReference,
+    /// Objects that could be deltas, and neither a delta nor a reference yet.
+    NotMigrated,
+    /// Too few objects to tell.
+    Few,
 }
 
 impl Verdict {
@@ -100,10 +104,14 @@ impl Verdict {
             Self::Fair => "fair",
             Self::Poor => "poor",
             Self::NoReference => "no_reference",
+            Self::NotMigrated => "not_migrated",
+            Self::Few => "few",
         }
     }
 
-    fn of(median: u64, ratio: f64) -> Self {
+    /// The verdict on a group whose delta in the middle takes so many bytes, and that share of its reference or of its object.
+    #[must_use]
+    pub fn of(median: u64, ratio: f64) -> Self {
         if median <= SMALL_DELTA && ratio <= 0.05 {
             Self::Excellent
         } else if ratio >= 0.5 {
