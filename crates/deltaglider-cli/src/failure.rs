@@ -210,6 +210,7 @@ impl From<StoreError> for Failure {
             StoreErrorKind::NotFound => Class::NotFound,
             StoreErrorKind::Unauthenticated => Class::Configuration,
             StoreErrorKind::Unreadable if error.code == "InvalidObjectState" => Class::Archived,
+            StoreErrorKind::Damaged => Class::Integrity,
             _ => Class::Service,
         };
         let retryable = matches!(error.kind, StoreErrorKind::Throttled | StoreErrorKind::Transient);
@@ -231,6 +232,7 @@ impl From<StoreError> for Failure {
                     .to_owned(),
             ),
             StoreErrorKind::Denied => Some("the credentials work, but need the right to do this".to_owned()),
+            StoreErrorKind::Damaged => Some("put the object again, or remove it".to_owned()),
             StoreErrorKind::Unreadable => {
                 Some("restore the object first, then use --force-glacier-transfer".to_owned())
             }

@@ -5,6 +5,7 @@ mod args;
 mod byte_size;
 mod commands;
 mod context;
+mod cross_region;
 mod error;
 mod exit;
 mod failure;
@@ -78,7 +79,13 @@ async fn run(verb: Verb, context: &Context) -> Exit {
     let sums_up =
         matches!(verb, Verb::Cp(_) | Verb::Mv(_) | Verb::Sync(_) | Verb::Rm(_) | Verb::Migrate(_) | Verb::Rehydrate(_));
     let result = {
-        let mut command = pin!(commands::run(verb, context));
+        let watched = async {
+            match sums_up {
+                true => cross_region::beside(commands::run(verb, context), cross_region::watch(context)).await,
+                false => commands::run(verb, context).await,
+            }
+        };
+        let mut command = pin!(watched);
         tokio::select! {
             biased;
             result = &mut command => result,

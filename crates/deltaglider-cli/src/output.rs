@@ -391,6 +391,14 @@ impl Output {
         self.message(Loudness::Errors, &format!("cancelled: {signal} received"))
     }
 
+    /// Something that costs time or money, and is no failure.
+    pub(crate) fn caution(&self, code: &'static str, text: &str) -> io::Result<()> {
+        if self.json && self.loudness > Loudness::Quiet {
+            return self.result(&json::warning(code, None, text));
+        }
+        self.message(Loudness::Errors, &human::warning(text, self.palette))
+    }
+
     /// Something that may not have been meant, and is no failure.
     pub(crate) fn hint(&self, text: &str) -> io::Result<()> {
         if self.json && self.loudness > Loudness::Quiet {

@@ -5,7 +5,7 @@ use std::io;
 use crate::cache::CacheError;
 use crate::codec::CodecError;
 use crate::record::RecordError;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::{Location, Sha256};
 
 /// An error of the engine.
@@ -97,6 +97,12 @@ pub enum Error {
         /// How often it was tried.
         rounds: u32,
     },
+    /// A URL of what is stored would give a delta, not the object.
+    #[error("{at} is stored as a delta: a URL would give the delta, not the object")]
+    StoredAsDelta {
+        /// The object.
+        at: Location,
+    },
     /// The cache cannot be used as it is configured.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -115,6 +121,10 @@ impl Error {
     /// Whether stored bytes do not give back what was recorded of them.
     #[must_use]
     pub fn is_integrity(&self) -> bool {
-        matches!(self, Self::Integrity { .. } | Self::Damaged { .. } | Self::Record { .. })
+        match self {
+            Self::Integrity { .. } | Self::Damaged { .. } | Self::Record { .. } => true,
+            Self::Store(error) => error.kind == StoreErrorKind::Damaged,
+            _ => false,
+        }
     }
 }

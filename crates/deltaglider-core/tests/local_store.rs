@@ -196,8 +196,8 @@ async fn a_damaged_object_is_an_error_to_readers_and_no_obstacle_to_others() {
     {
         fs::write(&path, &damage).unwrap();
         let error = subject.store.head(&subject.at("b")).await.unwrap_err();
-        assert_eq!((error.kind, error.code.as_str()), (StoreErrorKind::Other, "DamagedObject"));
-        assert_eq!(subject.keys().await, ["a", "c"]);
+        assert_eq!((error.kind, error.code.as_str()), (StoreErrorKind::Damaged, "DamagedObject"));
+        assert_eq!(subject.keys().await, ["a", "b", "c"]);
         assert_fails(subject.put_with("b", "x", PutMode::Create).await, StoreErrorKind::Conflict);
     }
     subject.put("b", "repaired").await;

@@ -48,8 +48,12 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
         Some(rate) => bandwidth::bounded(http, Bandwidth::new(rate)),
         None => http,
     };
-    if let Some(profile) = &settings.profile {
-        ensure_profile(profile, target).await?;
+    let named = match &settings.identity {
+        Identity::Chain => settings.profile.clone().or_else(|| Env::real().get("AWS_PROFILE").ok()),
+        Identity::Given(_) | Identity::Anonymous => settings.profile.clone(),
+    };
+    if let Some(profile) = named.filter(|name| !name.is_empty()) {
+        ensure_profile(&profile, target).await?;
     }
     let region = find_region(settings, &http).await.unwrap_or(Region::from_static(FALLBACK_REGION));
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).region(region.clone());
@@ -145,7 +149,7 @@ async fn credentials(settings: &Settings, http: &SharedHttpClient, region: Regio
 }
 
 /// The instance's metadata service, asked once and briefly: on a machine that is no instance nobody answers.
-fn metadata_service(provider: &ProviderConfig) -> imds::Client {
+pub(crate) fn metadata_service(provider: &ProviderConfig) -> imds::Client {
     imds::Client::builder()
         .configure(provider)
         .max_attempts(1)

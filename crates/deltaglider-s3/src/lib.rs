@@ -18,6 +18,7 @@ mod delete;
 mod error;
 mod get;
 mod http_client;
+mod instance;
 mod limiter;
 mod list;
 mod multipart;
@@ -29,4 +30,5 @@ mod uploads;
 mod watch;
 
 pub use builder::{AddressingStyle, BuildError, ChecksumPolicy, S3StoreBuilder};
+pub use instance::CrossRegion;
 pub use store::S3Store;

@@ -12,7 +12,7 @@ use deltaglider_core::store::{
     PutMode, PutOptions, PutReceipt, StoreError, UploadStore,
 };
 use futures::stream::BoxStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::task::TaskTracker;
 
 use crate::builder::{S3StoreBuilder, Settings, shown_endpoint};
@@ -41,6 +41,8 @@ pub struct S3Store {
 struct Inner {
     settings: Arc<Settings>,
     connection: OnceCell<Connection>,
+    /// Tells whoever waits for the connection.
+    connecting: Notify,
     limiter: Arc<Limiter>,
     clock: Arc<Clock>,
     /// What goes on when the operation that it belongs to is dropped.
@@ -71,6 +73,7 @@ impl S3Store {
             inner: Arc::new(Inner {
                 settings,
                 connection: OnceCell::new(),
+                connecting: Notify::new(),
                 limiter,
                 clock: Arc::default(),
                 behind: TaskTracker::new(),
@@ -104,7 +107,21 @@ impl S3Store {
 
     pub(crate) async fn connection(&self, operation: Operation, at: &Location) -> Result<&Connection, StoreError> {
         let connecting = || connection::connect(&self.inner.settings, (operation, at));
-        self.inner.connection.get_or_try_init(connecting).await
+        let connection = self.inner.connection.get_or_try_init(connecting).await?;
+        self.inner.connecting.notify_waiters();
+        Ok(connection)
+    }
+
+    /// The connection, once somebody has made it.
+    pub(crate) async fn connected(&self) -> &Connection {
+        loop {
+            // Listens before it looks, so that nothing is missed in between.
+            let made = self.inner.connecting.notified();
+            if let Some(connection) = self.inner.connection.get() {
+                return connection;
+            }
+            made.await;
+        }
     }
 
     /// Waits for leave to send a request.

@@ -83,7 +83,7 @@ impl Client {
         Ok(place.engine.stats(&request).await?)
     }
 
-    fn directory(&self, url: &str) -> Result<(Place, Location), Error> {
+    pub(crate) fn directory(&self, url: &str) -> Result<(Place, Location), Error> {
         let place = self.place(url)?;
         let key = place.at.key();
         let prefix = match key.is_empty() || key.ends_with('/') {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use deltaglider_s3::CrossRegion;
+
 use crate::client::Client;
 use crate::env;
 
@@ -11,6 +13,12 @@ impl Client {
     #[must_use]
     pub fn clock_ahead(&self) -> Option<i64> {
         self.s3().clock_ahead()
+    }
+
+    /// Waits until a request goes to S3, and says where this machine is an instance of EC2 in another region, which makes transfers slow
+    /// and costs money. See [`S3Store::cross_region`](deltaglider_s3::S3Store::cross_region).
+    pub async fn cross_region(&self) -> Option<CrossRegion> {
+        self.s3().cross_region().await
     }
 
     /// Where temporary contents go that do not fit into memory.

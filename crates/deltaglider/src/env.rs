@@ -69,6 +69,8 @@ pub const LOG_LEVEL: &str = "DG_LOG_LEVEL";
 pub const JSON: &str = "DG_JSON";
 /// How progress is shown.
 pub const PROGRESS: &str = "DG_PROGRESS";
+/// Does not ask an instance of EC2 for its region: the earlier tool's name.
+pub const DISABLE_EC2_DETECTION: &str = "DG_DISABLE_EC2_DETECTION";
 /// Number of this pod in an indexed job of Kubernetes.
 pub const JOB_COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
 /// Number of this job in an array of AWS Batch.
@@ -227,6 +229,8 @@ pub struct FrontEnd {
     pub shard_index: Option<String>,
     /// How many parts there are, as it is written.
     pub shard_count: Option<String>,
+    /// Does not ask an instance of EC2 for its region.
+    pub no_ec2_detection: bool,
 }
 
 /// How progress is shown.
@@ -279,6 +283,7 @@ impl FrontEnd {
             dumb_terminal: set("TERM").is_some_and(|value| value == "dumb"),
             shard_index: text(JOB_COMPLETION_INDEX).or(text(AWS_BATCH_JOB_ARRAY_INDEX)),
             shard_count: text(AWS_BATCH_JOB_ARRAY_SIZE),
+            no_ec2_detection: values.switch(DISABLE_EC2_DETECTION)?,
         })
     }
 }

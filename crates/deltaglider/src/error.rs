@@ -215,6 +215,7 @@ fn store_kind(kind: StoreErrorKind) -> ErrorKind {
         StoreErrorKind::Denied => ErrorKind::Denied,
         StoreErrorKind::Unauthenticated => ErrorKind::Credentials,
         StoreErrorKind::Transient => ErrorKind::Transient,
+        StoreErrorKind::Damaged => ErrorKind::Integrity,
         StoreErrorKind::Invalid => ErrorKind::Usage,
         _ => ErrorKind::Service,
     }

@@ -118,6 +118,7 @@ pub mod place;
 #[cfg(feature = "secrets-manager")]
 pub mod rotation;
 mod shared_cache;
+pub mod sharing;
 mod telemetry;
 pub mod transfer;
 
@@ -126,6 +127,7 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use config::Config;
 pub use content::Content;
+pub use deltaglider_s3::CrossRegion;
 pub use error::{ConfigError, Error, ErrorKind};
 pub use maintenance::{Maintenance, MaintenancePolicy};
 pub use object::ObjectInfo;

@@ -15,6 +15,7 @@ use futures::StreamExt;
 use crate::args::doctor::DoctorArgs;
 use crate::byte_size;
 use crate::context::Context;
+use crate::cross_region;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::failure::{Class, Failure};
@@ -148,6 +149,11 @@ async fn store(url: &str, client: &Client, report: &mut Report<'_>) -> Result<()
     let wrote = rights(&root, &probe, report).await?;
     if is_s3(url) {
         clock(client, report)?;
+        if !report.context.front.no_ec2_detection
+            && let Some(crossed) = client.cross_region().await
+        {
+            report.doubtful("region", &cross_region::text(&crossed))?;
+        }
     }
     if !wrote {
         return report.untried("conditions", "they are tried by writing");

@@ -2,10 +2,7 @@
 
 use std::time::SystemTime;
 
-use deltaglider::core::Location;
-use deltaglider::core::delta_space::whole_form;
-use deltaglider::core::engine::StoredForm;
-use deltaglider::core::store::Placement;
+use deltaglider::core::Error;
 
 use crate::args::presign::PresignArgs;
 use crate::context::Context;
@@ -22,29 +19,15 @@ pub(super) async fn run(args: &PresignArgs, context: &Context) -> Result<Exit, C
         return Err(CliError::usage(format!("`{url}` names no object: write s3://bucket/key")));
     }
     let (buckets, _) = context.session.buckets(&url).await.map_err(CliError::plain)?;
-    let stored = stored(&root, args).await?;
+    let copy_until = args.rehydrate.then(|| SystemTime::now() + args.expires_in);
+    let stored = match root.engine.shareable(&root.at, copy_until).await {
+        Ok(stored) => stored,
+        Err(Error::StoredAsDelta { .. }) => return Err(a_delta(&root)),
+        Err(error) => return Err(CliError::plain(error)),
+    };
     let signed = buckets.presign(&stored, args.expires_in).await.map_err(CliError::plain)?;
     context.output.presigned(&root.url(root.at.key()), &signed, args.expires_in)?;
     Ok(Exit::Done)
-}
-
-/// Where the whole object is stored.
-async fn stored(root: &Root, args: &PresignArgs) -> Result<Location, CliError> {
-    let head = match root.engine.head(&root.at).await {
-        Ok(head) => head,
-        // As `aws`: what is signed need not be there yet.
-        Err(error) if error.is_not_found() => return Ok(whole_form(&root.at)),
-        Err(error) => return Err(CliError::plain(error)),
-    };
-    match head.stored {
-        StoredForm::Delta { .. } if args.rehydrate => {
-            let expires = SystemTime::now() + args.expires_in;
-            let copy = root.engine.store_temporary(&root.at, expires, &Placement::default()).await;
-            copy.map_err(CliError::plain)
-        }
-        StoredForm::Delta { .. } => Err(a_delta(root)),
-        whole => Ok(whole.at().clone()),
-    }
 }
 
 fn a_delta(root: &Root) -> CliError {

@@ -60,7 +60,7 @@ pub(crate) struct CacheStatus {
 }
 
 impl CacheStatus {
-    /// `/c/deltaglider  3 references, 246.1 MiB of 10.0 GiB (2%), encrypted (key 5f3a9c01 from DG_CACHE_ENCRYPTION_KEY)`
+    /// `/c/deltaglider  3 entries, 246.1 MiB of 10.0 GiB (2%), encrypted (key 5f3a9c01 from DG_CACHE_ENCRYPTION_KEY)`
     pub(super) fn text(&self) -> String {
         let stats = &self.stats;
         let Strategy::Kept { key_source } = &self.strategy else {
@@ -75,7 +75,7 @@ impl CacheStatus {
         let key = stats.key_id.map(|id| short(&id.to_string()).to_owned()).unwrap_or_default();
         let mut text = format!(
             "{path}  {}, {bytes} of {limit} ({share:.0}%), encrypted (key {key} from {key_source}",
-            references(stats.entries)
+            counted(stats.entries)
         );
         if let Some(age) = self.age(self.key_since) {
             text.push_str(&format!(", {age} old"));
@@ -87,7 +87,7 @@ impl CacheStatus {
         if stats.entries_by_key.iter().any(|(id, _)| Some(*id) != stats.key_id) {
             for (id, entries) in &stats.entries_by_key {
                 let what = if Some(*id) == stats.key_id { "the key in force" } else { "another key" };
-                text.push_str(&format!("\n  {} under {what}, {}", references(*entries), short(&id.to_string())));
+                text.push_str(&format!("\n  {} under {what}, {}", counted(*entries), short(&id.to_string())));
             }
         }
         if let Some(age) = self.age(stats.oldest_use) {
@@ -136,11 +136,11 @@ impl CacheStatus {
     }
 }
 
-/// `cleared: 3 references, 246.1 MiB`
+/// `cleared: 3 entries, 246.1 MiB`
 pub(super) fn freed_text(done: &str, freed: Freed) -> String {
-    let mut text = format!("{done}: {}, {}", references(freed.entries), byte_size::human(freed.bytes));
+    let mut text = format!("{done}: {}, {}", counted(freed.entries), byte_size::human(freed.bytes));
     if freed.failed > 0 {
-        text.push_str(&format!("; {} could not be removed", references(freed.failed)));
+        text.push_str(&format!("; {} could not be removed", counted(freed.failed)));
     }
     text
 }
@@ -202,8 +202,8 @@ pub(super) struct Removed<'a> {
     failed: u64,
 }
 
-fn references(number: u64) -> String {
-    format!("{number} reference{}", if number == 1 { "" } else { "s" })
+fn counted(number: u64) -> String {
+    format!("{number} {}", if number == 1 { "entry" } else { "entries" })
 }
 
 /// The beginning of a key's id, enough to tell keys apart.
@@ -242,7 +242,7 @@ mod tests {
         let mut status = status();
         assert_eq!(
             status.text(),
-            "/home/u/.cache/deltaglider  3 references, 246.1 MiB of 10.0 GiB (2%), \
+            "/home/u/.cache/deltaglider  3 entries, 246.1 MiB of 10.0 GiB (2%), \
              encrypted (key 5f5f5f5f from DG_CACHE_ENCRYPTION_KEY)"
         );
         status.key_since = Some(status.now - Duration::from_secs(12 * 86_400));
@@ -250,7 +250,7 @@ mod tests {
         status.stats.oldest_use = Some(status.now - Duration::from_secs(7300));
         assert_eq!(
             status.text(),
-            "/home/u/.cache/deltaglider  3 references, 246.1 MiB of 10.0 GiB (2%), \
+            "/home/u/.cache/deltaglider  3 entries, 246.1 MiB of 10.0 GiB (2%), \
              encrypted (key 5f5f5f5f from DG_CACHE_ENCRYPTION_KEY, 12 days old), 91.4% hits\n  \
              least recently used 2 hours ago"
         );
@@ -262,10 +262,7 @@ mod tests {
         status.stats.entries_by_key = vec![(KeyId([0x11; 16]), 1), (KeyId([0x5f; 16]), 2)];
         let text = status.text();
         let lines: Vec<&str> = text.lines().skip(1).collect();
-        assert_eq!(
-            lines,
-            ["  1 reference under another key, 11111111", "  2 references under the key in force, 5f5f5f5f"]
-        );
+        assert_eq!(lines, ["  1 entry under another key, 11111111", "  2 entries under the key in force, 5f5f5f5f"]);
     }
 
     #[test]
@@ -289,6 +286,6 @@ mod tests {
     #[test]
     fn what_could_not_be_removed_is_said() {
         let freed = Freed { entries: 1, bytes: 1024, failed: 2 };
-        assert_eq!(freed_text("pruned", freed), "pruned: 1 reference, 1.0 KiB; 2 references could not be removed");
+        assert_eq!(freed_text("pruned", freed), "pruned: 1 entry, 1.0 KiB; 2 entries could not be removed");
     }
 }

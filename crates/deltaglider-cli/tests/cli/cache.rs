@@ -72,7 +72,7 @@ fn status_of_a_cache_that_is_kept() {
     let (path, kib) = (directory.display(), format!("{:.1} KiB", bytes as f64 / 1024.0));
     let short = &KEY_ID[..8];
     let expected = format!(
-        "{path}  2 references, {kib} of 10.0 GiB (0%), encrypted (key {short} from DG_CACHE_ENCRYPTION_KEY)\n  \
+        "{path}  2 entries, {kib} of 10.0 GiB (0%), encrypted (key {short} from DG_CACHE_ENCRYPTION_KEY)\n  \
          least recently used "
     );
     assert_eq!(run.out.get(..expected.len()), Some(expected.as_str()), "{}", run.out);
@@ -92,7 +92,7 @@ fn status_of_a_cache_that_is_kept() {
 fn status_tells_the_keys_apart() {
     let bench = with_references(1).with("DG_CACHE_ENCRYPTION_KEY", OTHER_KEY);
     let run = bench.run(&["cache", "status"]);
-    assert_eq!(run.lines()[1], format!("  1 reference under another key, {}", &KEY_ID[..8]), "{}", run.out);
+    assert_eq!(run.lines()[1], format!("  1 entry under another key, {}", &KEY_ID[..8]), "{}", run.out);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn clear_removes_every_reference_once() {
     let bench = with_references(3);
     let bytes = taken(&bench.outside("cache"));
     let run = bench.run(&["cache", "clear"]);
-    assert_eq!(run.out, format!("cleared: 3 references, {:.1} KiB\n", bytes as f64 / 1024.0));
+    assert_eq!(run.out, format!("cleared: 3 entries, {:.1} KiB\n", bytes as f64 / 1024.0));
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     let run = bench.run(&["cache", "clear", "--json"]);
     assert_eq!(run.out, "{\"v\":1,\"type\":\"cache\",\"op\":\"cleared\",\"entries\":0,\"bytes\":0,\"failed\":0}\n");
@@ -115,13 +115,13 @@ fn prune_goes_down_to_a_size_or_an_age() {
     let bench = with_references(3);
     let one = taken(&bench.outside("cache")) / 3;
     let run = bench.run(&["cache", "prune"]);
-    assert_eq!(run.out, "pruned: 0 references, 0 Bytes\n", "the environment asks for no more");
+    assert_eq!(run.out, "pruned: 0 entries, 0 Bytes\n", "the environment asks for no more");
     let run = bench.run(&["cache", "prune", "--max-age", "30d"]);
-    assert_eq!(run.out, "pruned: 0 references, 0 Bytes\n");
+    assert_eq!(run.out, "pruned: 0 entries, 0 Bytes\n");
     let run = bench.run(&["cache", "prune", "--max-size", &(2 * one).to_string()]);
-    assert_eq!(run.out, format!("pruned: 1 reference, {:.1} KiB\n", one as f64 / 1024.0));
+    assert_eq!(run.out, format!("pruned: 1 entry, {:.1} KiB\n", one as f64 / 1024.0));
     let run = bench.run(&["cache", "prune", "--max-age", "0s"]);
-    assert_eq!(run.out, format!("pruned: 2 references, {:.1} KiB\n", 2.0 * one as f64 / 1024.0));
+    assert_eq!(run.out, format!("pruned: 2 entries, {:.1} KiB\n", 2.0 * one as f64 / 1024.0));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn without_a_key_there_is_nothing_to_remove_and_it_says_why() {
     let bench = Bench::new();
     for (verb, done) in [("clear", "cleared"), ("prune", "pruned")] {
         let run = bench.run(&["cache", verb]);
-        assert_eq!((run.code, run.out), (0, format!("{done}: 0 references, 0 Bytes\n")));
+        assert_eq!((run.code, run.out), (0, format!("{done}: 0 entries, 0 Bytes\n")));
         assert!(run.err.contains("DG_CACHE_ENCRYPTION_KEY"), "{}", run.err);
         assert_eq!(bench.left_behind(), Vec::<String>::new());
     }

@@ -138,6 +138,59 @@ fn a_damaged_object_leaves_the_target_as_it_was() {
 }
 
 #[test]
+fn a_damaged_file_of_the_store_is_listed_and_found() {
+    let bench = Bench::with_store();
+    for name in ["a.zip", "b.zip", "c.txt"] {
+        bench.write(name, &archive(1));
+        assert_eq!(bench.run(&["cp", name, "STORE/p/"]).code, 0);
+    }
+    let damaged = ["p/a.zip.delta.object", "p/c.txt.object"];
+    for name in damaged {
+        let path = bench.outside("store").join(name);
+        assert!(path.exists(), "{}", path.display());
+        fs::write(path, b"no object").unwrap();
+    }
+    let listed = bench.run(&["ls", "STORE/p/"]);
+    assert_eq!((listed.code, listed.err.as_str()), (0, ""));
+    assert_eq!(listed.lines().len(), 3, "{}", listed.out);
+    let verified = bench.run(&["verify", "STORE/p/", "--recursive"]);
+    assert_eq!(
+        (verified.code, verified.lines().last().map(String::as_str)),
+        (4, Some("1 ok, 2 damaged, 0 unreadable"))
+    );
+    let down = bench.run(&["sync", "STORE/p/", "got"]);
+    assert_eq!(down.code, 4, "{}", down.err);
+    assert_eq!(down.err.matches("is damaged").count(), 2, "{}", down.err);
+    assert_eq!(bench.names("got"), ["b.zip"]);
+    assert_eq!(bench.run(&["stats", "STORE/p/"]).code, 0);
+    assert_eq!(bench.run(&["rm", "STORE/p/", "--recursive"]).code, 0);
+    assert_eq!(bench.run(&["ls", "STORE/p/"]).out, "");
+}
+
+#[test]
+fn a_damaged_file_of_a_reference_is_mended_from_a_copy() {
+    let bench = Bench::with_store();
+    for (name, number) in [("a.zip", 1), ("b.zip", 2)] {
+        bench.write(name, &archive(number));
+        assert_eq!(bench.run(&["cp", name, "STORE/p/"]).code, 0);
+    }
+    assert_eq!(bench.run(&["cp", "a.zip", "STORE/p/copy.zip", "--no-delta"]).code, 0);
+    let reference = bench.outside("store").join("p/reference.bin.object");
+    assert!(reference.exists());
+    fs::write(&reference, b"no object").unwrap();
+    let verified = bench.run(&["verify", "STORE/p/", "--recursive"]);
+    assert_eq!(verified.code, 4);
+    // The two that need it, and itself.
+    assert_eq!(verified.lines().last().map(String::as_str), Some("1 ok, 3 damaged, 0 unreadable"), "{}", verified.out);
+    let repaired = bench.run(&["repair", "STORE/p/"]);
+    assert_eq!(repaired.code, 0, "{repaired:?}");
+    let verified = bench.run(&["verify", "STORE/p/", "--recursive"]);
+    assert_eq!(verified.lines().last().map(String::as_str), Some("3 ok, 0 damaged, 0 unreadable"), "{}", verified.out);
+    assert_eq!(bench.run(&["cp", "STORE/p/b.zip", "got.zip"]).code, 0);
+    assert_eq!(bench.read("got.zip"), archive(2));
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let bench = Bench::with_store();
     bench.write("d/a.txt", b"a");

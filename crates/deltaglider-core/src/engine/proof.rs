@@ -11,7 +11,7 @@ use super::{Depth, Engine};
 use crate::cache::Form;
 use crate::error::Error;
 use crate::record::{ContentRecord, Record};
-use crate::store::{ObjectHead, found};
+use crate::store::{ObjectHead, StoreErrorKind, found};
 use crate::{DeltaSpace, Location, Sha256};
 
 /// What is known of a reference that a delta needs.
@@ -80,7 +80,14 @@ impl Engine {
 
     /// One HEAD: what stands there, if it says that it is the reference.
     async fn look_at_reference(&self, at: Location, digest: Sha256) -> Result<Option<ReferenceProof>, Error> {
-        let Some(head) = found(self.inner.store.head(&at).await)? else { return Ok(None) };
+        let head = match found(self.inner.store.head(&at).await) {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind == StoreErrorKind::Damaged => {
+                return Ok(Some(ReferenceProof::Damaged { at, actual: None }));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let Some(content) = reference_record(&head).filter(|content| content.sha256 == Some(digest)) else {
             return Ok(None);
         };
@@ -97,10 +104,13 @@ impl Engine {
         recorded_key: Option<&str>,
     ) -> Result<ReferenceProof, Error> {
         let search = Search::StoreAlone;
-        let Some(FoundReference::Remote { at, object, .. }) =
-            self.search_reference(space, digest, recorded_key, &Form::STORED, search).await?
-        else {
-            return Ok(ReferenceProof::Missing);
+        let (at, object) = match self.search_reference(space, digest, recorded_key, &Form::STORED, search).await {
+            Ok(Some(FoundReference::Remote { at, object, .. })) => (at, object),
+            Ok(_) => return Ok(ReferenceProof::Missing),
+            Err(Error::Store(error)) if error.kind == StoreErrorKind::Damaged => {
+                return Ok(ReferenceProof::Damaged { at: error.at, actual: None });
+            }
+            Err(error) => return Err(error),
         };
         let size = object.head.size;
         let (scratch, actual) = self.spool_object(*object).await?;

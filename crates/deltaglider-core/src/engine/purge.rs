@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use self::plan::{Ages, Hidden};
 use super::Engine;
+use super::list::undamaged;
 use super::proof::reference_record;
 use super::survey::StoredSpace;
 use crate::delta_space::InternalName;
@@ -150,7 +151,8 @@ impl Purge<'_> {
             match InternalName::of(&self.stored.space, &object.key) {
                 InternalName::Temporary => {
                     let at = self.stored.at(object);
-                    let Some(head) = self.engine.listed_head(&at, &object.e_tag).await? else { continue };
+                    let head = undamaged(self.engine.listed_head(&at, &object.e_tag).await)?;
+                    let Some(head) = head else { continue };
                     if expires_at(&head.head.attributes.metadata).is_none_or(|expires| expires > self.request.now) {
                         continue;
                     }
@@ -195,7 +197,7 @@ impl Purge<'_> {
         let standing = head.and_then(|head| reference_record(&head)).and_then(|content| content.sha256);
         let mut needed = Vec::new();
         let listed = self.stored.listed(self.stored.deltas.iter().map(|(_, object)| object));
-        let mut heads = self.engine.listed_heads(listed);
+        let mut heads = self.engine.listed_heads(listed).map(undamaged);
         while let Some(head) = heads.try_next().await? {
             let Some(head) = head else { continue };
             if let Ok(Record::Delta(record)) = Record::read(&head.head.attributes.metadata)
@@ -251,8 +253,9 @@ impl Purge<'_> {
                 continue;
             }
             let whole_at = self.stored.at(object);
-            let Some(whole) = self.engine.listed_head(&whole_at, &object.e_tag).await? else { continue };
-            let Some(hiding) = self.engine.listed_head(&self.stored.at(delta), &delta.e_tag).await? else { continue };
+            let whole = undamaged(self.engine.listed_head(&whole_at, &object.e_tag).await)?;
+            let hiding = undamaged(self.engine.listed_head(&self.stored.at(delta), &delta.e_tag).await)?;
+            let (Some(whole), Some(hiding)) = (whole, hiding) else { continue };
             let Ok(Record::Delta(record)) = Record::read(&hiding.head.attributes.metadata) else { continue };
             let content = whole_content(&whole.head.attributes.metadata).and_then(|content| content.sha256);
             let hidden = Hidden {

@@ -13,6 +13,7 @@ pub use self::plan::{Action, Finding, Origin, Problem};
 use self::plan::{BothForms, Place, Standing};
 use super::bodies::content_body;
 use super::conditions::random_u64;
+use super::list::{is_damaged, undamaged};
 use super::proof::{ReferenceProof, ReferenceProofs, reference_record};
 use super::survey::StoredSpace;
 use super::{Depth, Engine};
@@ -200,7 +201,7 @@ impl Engine {
                 continue;
             }
             let at = stored.at(object);
-            if let Some(head) = self.listed_head(&at, &object.e_tag).await?
+            if let Some(head) = undamaged(self.listed_head(&at, &object.e_tag).await)?
                 && expires_at(&head.head.attributes.metadata).is_some_and(|expires| expires <= request.now)
             {
                 findings.push(Finding {
@@ -219,14 +220,22 @@ impl Engine {
         let mut heads = self.listed_heads(stored.listed(stored.deltas.iter().map(|(_, object)| object)));
         let mut seen = Vec::new();
         for (key, object) in &stored.deltas {
-            let Some(head) = heads.try_next().await?.flatten() else { continue };
             let at = Location::new(stored.space.bucket(), key.as_str());
-            match see_delta(at.clone(), stored.at(object), object, Record::read(&head.head.attributes.metadata)) {
+            let delta = match heads.next().await {
+                Some(Ok(Some(head))) => {
+                    let record = Record::read(&head.head.attributes.metadata);
+                    see_delta(at.clone(), stored.at(object), object, record).map_err(|error| error.to_string())
+                }
+                Some(Err(error)) if is_damaged(&error) => Err(error.to_string()),
+                Some(Err(error)) => return Err(error),
+                Some(Ok(None)) | None => continue,
+            };
+            match delta {
                 Ok(Some(delta)) => seen.push(delta),
                 Ok(None) => {}
-                Err(error) => findings.push(Finding {
+                Err(detail) => findings.push(Finding {
                     problem: Problem::RecordUnusable,
-                    detail: error.to_string(),
+                    detail,
                     lost: Some(format!(
                         "the content of {key}, unless its record is put back from a version or a backup"
                     )),
@@ -317,7 +326,7 @@ impl Engine {
             let twin = match whole.get(delta.at.key()) {
                 Some(object) => {
                     let at = stored.at(object);
-                    self.listed_head(&at, &object.e_tag).await?.map(|head| (at, head))
+                    undamaged(self.listed_head(&at, &object.e_tag).await)?.map(|head| (at, head))
                 }
                 None => None,
             };

@@ -5,12 +5,13 @@ mod sums;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use self::sums::{Fingerprint, SpaceSizes, Sums};
 pub use self::sums::{Group, Stats, Verdict};
 use super::Engine;
+use super::list::undamaged;
 use super::survey::StoredSpace;
 use crate::delta_space::stored_prefix;
 use crate::error::Error;
@@ -141,7 +142,7 @@ impl Engine {
         let step = if detailed { 1 } else { number.div_ceil(SAMPLE).max(1) };
         let asked: Vec<usize> = (0..number).step_by(step).collect();
         let places: Vec<(Location, ETag)> = stored.listed(asked.iter().map(|index| &stored.deltas[*index].1));
-        let mut heads = self.listed_heads(places);
+        let mut heads = self.listed_heads(places).map(undamaged);
         let mut sizes = SpaceSizes::default();
         for index in asked {
             let Some(head) = heads.try_next().await?.flatten() else { continue };
@@ -159,7 +160,7 @@ impl Engine {
             }
         }
         if let Some(reference) = &stored.reference {
-            let head = self.listed_head(&stored.at(reference), &reference.e_tag).await?;
+            let head = undamaged(self.listed_head(&stored.at(reference), &reference.e_tag).await)?;
             sizes.reference_is_ours = head
                 .is_some_and(|head| matches!(Record::read(&head.head.attributes.metadata), Ok(Record::Reference(_))));
         }

@@ -89,6 +89,8 @@ pub enum StoreErrorKind {
     NoSpace,
     /// The content cannot be read as it is: archived, or encrypted with a key of the customer's.
     Unreadable,
+    /// The object is there, and not as it was put: the store itself says so.
+    Damaged,
     /// Anything else.
     Other,
 }
@@ -138,6 +140,7 @@ impl StoreError {
             StoreErrorKind::Invalid => "InvalidRequest",
             StoreErrorKind::NoSpace => "NoSpace",
             StoreErrorKind::Unreadable => "InvalidObjectState",
+            StoreErrorKind::Damaged => "DamagedObject",
             StoreErrorKind::Other => "Unknown",
         };
         Self {

@@ -308,7 +308,7 @@ fn remove_object(bucket: &BucketDirectory, asked: &Asked, target: &DeleteTarget)
     bucket.refuse_links(&relative, asked)?;
     let _lock = bucket.lock_key(asked.at.key(), asked)?;
     if let Some(e_tag) = &target.if_match
-        && open_object(bucket, asked)?.trailer.e_tag() != *e_tag
+        && ObjectFile::standing_tag(&path, asked.at.key()).map_err(|error| asked.object_file(&path, error))? != *e_tag
     {
         return Err(asked.other_tag());
     }

@@ -4,8 +4,8 @@ use super::{
     AWS_BATCH_JOB_ARRAY_INDEX, AWS_BATCH_JOB_ARRAY_SIZE, AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, BWLIMIT, CACHE_BACKEND,
     CACHE_DIR, CACHE_ENCRYPTION_KEY, CACHE_ENCRYPTION_KEY_FILE, CACHE_ENCRYPTION_KEYS_OLD, CACHE_ENCRYPTION_SECRET_ID,
     CACHE_KEY_REFRESH_SECS, CACHE_MAX_SIZE_MB, CACHE_MEMORY_SIZE_MB, CACHE_MIN_FREE_MB, CACHE_TTL_SECS, CODEC,
-    DELTA_EXTENSIONS, DELTA_JOBS, EFFORT, JOB_COMPLETION_INDEX, JOBS, JSON, LOG, LOG_LEVEL, MAX_RATIO, MEMORY,
-    NO_DELTA, PROGRESS,
+    DELTA_EXTENSIONS, DELTA_JOBS, DISABLE_EC2_DETECTION, EFFORT, JOB_COMPLETION_INDEX, JOBS, JSON, LOG, LOG_LEVEL,
+    MAX_RATIO, MEMORY, NO_DELTA, PROGRESS,
 };
 
 /// A variable of the environment.
@@ -122,6 +122,11 @@ pub const VARIABLES: &[Variable] = &[
     command_line(LOG_LEVEL, "The same, where DG_LOG is not set.", "warn"),
     command_line(JSON, "`1` answers as lines of JSON.", "0"),
     command_line(PROGRESS, "How progress is shown: `auto`, `bar`, `plain`, `json` or `none`.", "auto"),
+    command_line(
+        DISABLE_EC2_DETECTION,
+        "`1` does not look whether this is an instance of EC2 in another region than the bucket, which is warned of.",
+        "0",
+    ),
     command_line("NO_COLOR", "Not empty: no colours.", "none"),
     command_line("CLICOLOR_FORCE", "Neither empty nor `0`: colours wherever the output goes.", "none"),
     command_line("TERM", "`dumb`: no bars and no colours.", "the terminal's"),

@@ -1,8 +1,11 @@
 //! DeleteObject and DeleteObjects.
 
-use deltaglider_core::Location;
-use deltaglider_core::engine::{DeleteReport, DeleteRequest};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deltaglider_core::engine::{DeleteReport, DeleteRequest, LogicalEntry, LogicalListRequest};
+use deltaglider_core::{Error as EngineError, Location};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -12,6 +15,43 @@ impl Client {
     /// is no error. Requests: 2 to 4, and 6 more for the last of a delta space.
     pub fn delete_object(&self) -> DeleteObject {
         DeleteObject { client: self.clone(), bucket: None, key: None }
+    }
+
+    /// Deletes everything below a URL, which is taken as a directory: `s3://bucket/app/` and `s3://bucket/app` mean the same, and
+    /// `s3://bucket` the whole bucket. References and what nobody sees of their delta spaces go too.
+    ///
+    /// Requests: the pages of the listing and one HEAD for each delta, and those of
+    /// [`Engine::delete_many`](deltaglider_core::engine::Engine::delete_many).
+    ///
+    /// # Errors
+    /// [`Error::Url`] and [`Error::NoLocalStore`], before any request. What fails later is in the output, what ends the listing among
+    /// it.
+    pub async fn delete_prefix(&self, url: &str) -> Result<DeleteObjectsOutput, Error> {
+        let (place, prefix) = self.directory(url)?;
+        let listing = LogicalListRequest {
+            bucket: prefix.bucket().to_owned(),
+            prefix: prefix.key().to_owned(),
+            ..LogicalListRequest::default()
+        };
+        let unlisted = Arc::new(Mutex::new(None));
+        let noted = Arc::clone(&unlisted);
+        let targets = place.engine.list(listing).filter_map(move |entry| {
+            let target = match entry {
+                Ok(LogicalEntry::Object(object)) => {
+                    Some(DeleteRequest { at: prefix.with_key(object.key), stored: Some(object.stored) })
+                }
+                Ok(LogicalEntry::Prefix(_)) => None,
+                Err(error) => {
+                    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    None
+                }
+            };
+            std::future::ready(target)
+        });
+        let mut output = deleted(place.engine.delete_many(targets.boxed())).await;
+        let unlisted = unlisted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        output.errors.extend(unlisted.map(Error::from));
+        Ok(output)
     }
 
     /// Deletes many objects of a bucket.
@@ -92,16 +132,19 @@ impl DeleteObjects {
             return Err(Error::Missing { operation: OPERATION, field: "key" });
         }
         let targets: Vec<_> = self.keys.into_iter().map(|key| DeleteRequest::from(bucket.with_key(key))).collect();
-        let mut answers = engine.delete_many(futures::stream::iter(targets).boxed());
-        let mut output = DeleteObjectsOutput::default();
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(at) => output.deleted.push(at),
-                Err(error) => output.errors.push(error.into()),
-            }
-        }
-        Ok(output)
+        Ok(deleted(engine.delete_many(futures::stream::iter(targets).boxed())).await)
     }
+}
+
+async fn deleted(mut answers: BoxStream<'_, Result<Location, EngineError>>) -> DeleteObjectsOutput {
+    let mut output = DeleteObjectsOutput::default();
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(at) => output.deleted.push(at),
+            Err(error) => output.errors.push(error.into()),
+        }
+    }
+    output
 }
 
 /// What deletions did.

@@ -1,9 +1,14 @@
 //! The client over HTTP, with signatures, against a server in the process.
 
+use std::time::Duration;
+
 use deltaglider::config::Credentials;
+use deltaglider::core::Error as EngineError;
 use deltaglider::core::engine::ReferenceUse;
-use deltaglider::{Client, ClientBuilder, ErrorKind};
+use deltaglider::core::store::{ListEntry, ListRequest, ObjectStore};
+use deltaglider::{Client, ClientBuilder, Error, ErrorKind};
 use deltaglider_testkit::S3Server;
+use futures::TryStreamExt;
 
 use crate::fixture::{BUCKET, archive, get, put};
 
@@ -39,6 +44,66 @@ async fn an_object_has_one_entity_tag_over_http_too() {
     assert_eq!(listed.contents[0].size, 60_000);
     let buckets = client.list_buckets().send().await.expect("listed").buckets;
     assert_eq!(buckets[0].name, BUCKET);
+}
+
+#[tokio::test]
+async fn urls_are_signed_for_whole_objects_and_for_copies_of_deltas() {
+    let cache = tempfile::tempdir().expect("a directory");
+    let server = S3Server::start().await.expect("a server");
+    let client = builder(&server, &cache).build().await.expect("a client");
+    client.create_bucket().bucket(BUCKET).send().await.expect("made");
+    put(&client, "app/v1.zip", 1).await;
+    client.put_object().bucket(BUCKET).key("notes.txt").body("a").send().await.expect("put");
+    let hour = Duration::from_secs(3600);
+    let whole = client.presign(&format!("s3://{BUCKET}/notes.txt"), hour).await.expect("signed");
+    assert!(whole.expose().starts_with(&format!("{}/{BUCKET}/notes.txt?", server.endpoint())), "{}", whole.expose());
+    let delta = format!("s3://{BUCKET}/app/v1.zip");
+    let refused = client.presign(&delta, hour).await.expect_err("a delta");
+    assert!(matches!(refused, Error::Engine(EngineError::StoredAsDelta { .. })), "{refused}");
+    let copy = client.presign_copy(&delta, hour).await.expect("signed");
+    assert!(copy.expose().contains("/.deltaglider/tmp/"), "{}", copy.expose());
+    assert!(client.presign(&format!("s3://{BUCKET}"), hour).await.is_err());
+}
+
+#[tokio::test]
+async fn a_bucket_has_an_access_control_list() {
+    let cache = tempfile::tempdir().expect("a directory");
+    let server = S3Server::start().await.expect("a server");
+    let client = builder(&server, &cache).build().await.expect("a client");
+    client.create_bucket().bucket(BUCKET).send().await.expect("made");
+    client.put_bucket_acl().bucket(BUCKET).acl("public-read").send().await.expect("set");
+    let list = client.get_bucket_acl().bucket(BUCKET).send().await.expect("read");
+    let rights: Vec<&str> = list.grants.iter().map(|grant| grant.permission.as_str()).collect();
+    assert_eq!(rights, ["FULL_CONTROL", "READ"]);
+    assert!(client.put_bucket_acl().bucket(BUCKET).send().await.is_err());
+}
+
+#[tokio::test]
+async fn everything_below_a_prefix_is_deleted_and_nothing_beside_it() {
+    let cache = tempfile::tempdir().expect("a directory");
+    let server = S3Server::start().await.expect("a server");
+    let client = builder(&server, &cache).build().await.expect("a client");
+    client.create_bucket().bucket(BUCKET).send().await.expect("made");
+    for key in ["app/v1.zip", "app/v2.zip", "app/sub/v1.zip", "app2/v1.zip"] {
+        put(&client, key, 1).await;
+    }
+    client.put_object().bucket(BUCKET).key("app/notes.txt").body("a").send().await.expect("put");
+    let gone = client.delete_prefix(&format!("s3://{BUCKET}/app")).await.expect("deleted");
+    assert!(gone.errors.is_empty(), "{:?}", gone.errors);
+    let mut keys: Vec<_> = gone.deleted.iter().map(|at| at.key().to_owned()).collect();
+    keys.sort();
+    assert_eq!(keys, ["app/notes.txt", "app/sub/v1.zip", "app/v1.zip", "app/v2.zip"]);
+    let store: &dyn ObjectStore = server.store();
+    let left: Vec<_> = store.list(ListRequest::below(BUCKET, "")).try_collect().await.expect("listed");
+    let keys = left.iter().filter_map(|entry| match entry {
+        ListEntry::Object(object) => Some(object.key.as_str()),
+        ListEntry::Prefix(_) => None,
+    });
+    assert_eq!(keys.collect::<Vec<_>>(), ["app2/reference.bin", "app2/v1.zip.delta"]);
+    let none = client.delete_prefix(&format!("s3://{BUCKET}/app/")).await.expect("deleted");
+    assert!(none.deleted.is_empty() && none.errors.is_empty());
+    let lost = client.delete_prefix("s3://nowhere/").await.expect("asked");
+    assert!(matches!(lost.errors[0].kind(), ErrorKind::NoSuchBucket), "{:?}", lost.errors);
 }
 
 #[tokio::test]

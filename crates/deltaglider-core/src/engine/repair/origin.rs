@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
+use super::super::list::undamaged;
 use super::plan::Origin;
 use super::{DeltaSeen, Engine, Found};
 use crate::cache::Form;
@@ -41,7 +42,8 @@ impl Engine {
             return Ok(Some(Origin::Cache));
         }
         let mut foreign = Vec::new();
-        let mut heads = self.listed_heads(stored.listed(stored.whole.iter().map(|(_, object)| object)));
+        let whole = stored.whole.iter().map(|(_, object)| object);
+        let mut heads = self.listed_heads(stored.listed(whole)).map(undamaged);
         for (_, object) in &stored.whole {
             let at = stored.at(object);
             let Some(head) = heads.try_next().await?.flatten() else { continue };

@@ -53,7 +53,7 @@ impl Asked {
             ObjectFileError::Io(error) => self.io("cannot read", path, error),
             ObjectFileError::Damaged(why) => {
                 let message = format!("{} is damaged: {why}", path.display());
-                StoreError { code: "DamagedObject".to_owned(), ..self.error(StoreErrorKind::Other, message) }
+                self.error(StoreErrorKind::Damaged, message)
             }
         }
     }

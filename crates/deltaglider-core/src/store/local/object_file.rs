@@ -119,6 +119,20 @@ impl ObjectFile {
         Ok(Self { trailer, file })
     }
 
+    /// The entity tag of what stands at a path: that of the object, and that by which a damaged one is listed.
+    pub(super) fn standing_tag(path: &Path, key: &str) -> Result<ETag, ObjectFileError> {
+        match Self::open(path, key) {
+            Ok(object) => Ok(object.trailer.e_tag()),
+            Err(ObjectFileError::Damaged(_)) => Ok(Self::damaged_tag()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The entity tag by which a damaged object is listed: it can be replaced and removed under conditions as any other.
+    pub(super) fn damaged_tag() -> ETag {
+        ETag::new("")
+    }
+
     /// The next bytes of the content: at most `length` from `offset`. Blocks.
     pub(super) fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let file: &dyn RandomAccess = &self.file;

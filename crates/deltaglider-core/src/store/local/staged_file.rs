@@ -166,9 +166,8 @@ impl StagedFile {
                 linked => Ok(linked),
             },
             PutMode::Update(e_tag) => {
-                let old = ObjectFile::open(target, self.asked.at.key());
-                let old = old.map_err(|error| self.asked.object_file(target, error))?;
-                if old.trailer.e_tag() != *e_tag {
+                let old = ObjectFile::standing_tag(target, self.asked.at.key());
+                if old.map_err(|error| self.asked.object_file(target, error))? != *e_tag {
                     return Err(self.asked.other_tag());
                 }
                 Ok(fs::rename(&self.path, target))

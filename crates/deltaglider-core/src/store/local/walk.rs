@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::super::{ListEntry, ListRequest, ListedObject, StoreError};
 use super::asked::Asked;
@@ -135,9 +136,18 @@ impl Walk {
                 storage_class: None,
             })),
             Err(ObjectFileError::Absent) => Ok(None),
+            // It is there: whoever lists hears of it, and whoever reads it hears why it cannot be read.
             Err(ObjectFileError::Damaged(why)) => {
-                tracing::warn!(path = %node.path.display(), why, "not listed: a damaged object");
-                Ok(None)
+                tracing::debug!(path = %node.path.display(), why, "a damaged object");
+                // Gone meanwhile.
+                let Ok(file) = fs::symlink_metadata(&node.path) else { return Ok(None) };
+                Ok(Some(ListedObject {
+                    key: node.name.clone(),
+                    size: file.len(),
+                    e_tag: ObjectFile::damaged_tag(),
+                    last_modified: file.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                    storage_class: None,
+                }))
             }
             Err(error) => Err(self.asked.object_file(&node.path, error)),
         }
