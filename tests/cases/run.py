@@ -2,6 +2,7 @@
 """Plays recorded cases of `aws s3` against a program with the same commands, and compares what comes of it.
 
     python3 run.py PROGRAM --cases cases.json --recorded [-v] [--only SUBSTRING] [--group NAME]
+        [--server URL --access-key KEY --secret-key SECRET --without CASE]
 
 PROGRAM is a path, or a quoted command line, such as "aws s3". With `--recorded` the answers in the file are what is compared
 with; without, `aws s3` runs beside PROGRAM. The server is `moto_server`, started on a free port of 127.0.0.1 and ended, or
@@ -55,8 +56,9 @@ def sha(b):
 
 # ---------------------------------------------------------------- server
 class Server:
-    def __init__(self, url=None):
+    def __init__(self, url=None, access_key="testing", secret_key="testing"):
         self.proc = None
+        self.access_key, self.secret_key = access_key, secret_key
         if url is None:
             with socket.socket() as s:
                 s.bind(("127.0.0.1", 0))
@@ -76,8 +78,8 @@ class Server:
                 time.sleep(0.2)
         else:
             raise SystemExit("the S3 server did not start")
-        self.s3 = boto3.client("s3", endpoint_url=url, aws_access_key_id="testing",
-                               aws_secret_access_key="testing", region_name="us-east-1",
+        self.s3 = boto3.client("s3", endpoint_url=url, aws_access_key_id=access_key,
+                               aws_secret_access_key=secret_key, region_name="us-east-1",
                                config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}))
 
     def close(self):
@@ -105,7 +107,7 @@ class Run:
         self.env = {
             "PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.tmp), "TZ": "UTC",
             "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "AWS_ENDPOINT_URL": srv.url,
-            "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ACCESS_KEY_ID": srv.access_key, "AWS_SECRET_ACCESS_KEY": srv.secret_key,
             "AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "2",
             "DG_CACHE_DIR": str(self.root / "dgcache"), "DG_SUPPRESS_DEPRECATION": "1",
@@ -159,7 +161,12 @@ class Run:
         for h in st.get("home", []):
             p = self.home / h["path"]
             p.parent.mkdir(parents=True, exist_ok=True)
-            p.write_text(self.sub(h["text"]))
+            text = self.sub(h["text"])
+            # Credentials in files are those of the server, too.
+            if p.name == "credentials":
+                text = re.sub(r"(aws_access_key_id) = testing", rf"\1 = {self.srv.access_key}", text)
+                text = re.sub(r"(aws_secret_access_key) = testing", rf"\1 = {self.srv.secret_key}", text)
+            p.write_text(text)
         todo = []
         for r in st.get("remote", []):
             b, k = self.sub(r.get("bucket", "{BUCKET}")), self.sub(r["key"])
@@ -450,8 +457,11 @@ def main():
     ap.add_argument("--recorded", action="store_true")
     ap.add_argument("--reference", default="aws s3")
     ap.add_argument("--server")
+    ap.add_argument("--access-key", default="testing")
+    ap.add_argument("--secret-key", default="testing")
     ap.add_argument("--only", action="append")
     ap.add_argument("--group")
+    ap.add_argument("--without", action="append", default=[], help="a case that another server cannot play")
     ap.add_argument("--json")
     ap.add_argument("--strict-rc", action="store_true")
     ap.add_argument("--rescore")
@@ -470,11 +480,12 @@ def main():
     cases = [c for f in a.cases for c in json.load(open(f))["cases"]]
     if a.only:
         cases = [c for c in cases if any(s in c["id"] for s in a.only)]
+    cases = [c for c in cases if c["id"] not in a.without]
     if a.group:
         cases = [c for c in cases if c["group"] == a.group]
     if old is not None:
         cases = [c for c in cases if c["id"] in old]
-    srv = Server(a.server) if old is None else None
+    srv = Server(a.server, a.access_key, a.secret_key) if old is None else None
     rows, t0 = [], time.time()
     mark = lambda b: "ok" if b else "XX"
     print(f"{'case':44} {'rc':3} {'out':3} {'err':3} {'rem':3} {'loc':3} {'hd':3} result")

@@ -66,7 +66,7 @@ impl fmt::Debug for Location {
 pub enum StoreUrl {
     /// `s3://bucket/key`; the key is empty for the bucket itself.
     S3 {
-        /// The bucket's name; empty for `s3://`, the list of buckets.
+        /// The bucket's name, or the ARN of an access point to one; empty for `s3://`, the list of buckets.
         bucket: String,
         /// The key or prefix, exactly as written.
         key: String,
@@ -106,7 +106,7 @@ impl FromStr for StoreUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(rest) = text.strip_prefix("s3://") {
-            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+            let (bucket, key) = split_bucket(rest);
             if key.len() > MAX_KEY_BYTES {
                 return Err(ParseUrlError::KeyTooLong(key.len()));
             }
@@ -117,6 +117,20 @@ impl FromStr for StoreUrl {
             Some(_) => Err(ParseUrlError::RelativePath(text.to_owned())),
             None => Err(ParseUrlError::Scheme(text.to_owned())),
         }
+    }
+}
+
+/// Bucket and key. An ARN is taken up to the name of its access point, which `/` or `:` may stand before.
+fn split_bucket(text: &str) -> (&str, &str) {
+    const ACCESS_POINT: &str = "accesspoint";
+    let named = text.starts_with("arn:").then(|| text.find(ACCESS_POINT)).flatten();
+    let name = match named.map(|found| found + ACCESS_POINT.len() + 1) {
+        Some(name) if text.is_char_boundary(name) => name,
+        _ => 0,
+    };
+    match text[name..].find('/') {
+        Some(slash) => (&text[..name + slash], &text[name + slash + 1..]),
+        None => (text, ""),
     }
 }
 
@@ -138,6 +152,23 @@ mod tests {
     fn keys_are_taken_as_written() {
         for key in ["", "a", "/a", "a//b", "../x", "a/", "ü b"] {
             assert_eq!(format!("s3://b/{key}").parse(), Ok(StoreUrl::S3 { bucket: "b".into(), key: key.into() }));
+        }
+    }
+
+    #[test]
+    fn an_access_point_is_a_bucket() {
+        let access = "arn:aws:s3:us-west-2:123456789012:accesspoint";
+        let outpost = "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-1/accesspoint/ap";
+        for bucket in [format!("{access}/ap"), format!("{access}:ap"), outpost.to_owned()] {
+            for key in ["", "k", "a/b"] {
+                let parsed = format!("s3://{bucket}/{key}").parse();
+                assert_eq!(parsed, Ok(StoreUrl::S3 { bucket: bucket.clone(), key: key.into() }));
+            }
+            assert_eq!(format!("s3://{bucket}").parse(), Ok(StoreUrl::S3 { bucket, key: String::new() }));
+        }
+        for odd in ["arn:", "arn:x", "accesspoint", "arn:accesspoint", "arn:accesspointü"] {
+            let url = format!("s3://{odd}");
+            assert_eq!(url.parse(), Ok(StoreUrl::S3 { bucket: odd.into(), key: String::new() }), "{odd}");
         }
     }
 

@@ -46,6 +46,9 @@ pub(crate) struct TransferArgs {
     pub(crate) force_glacier_transfer: bool,
     #[command(flatten)]
     pub(crate) unsupported: UnsupportedArgs,
+    /// Refuses to move to or from an access point, whose bucket could be that of the other side.
+    #[arg(long, hide = true)]
+    pub(crate) validate_same_s3_paths: bool,
     #[command(flatten)]
     inert: InertArgs,
 }
@@ -143,8 +146,6 @@ struct InertArgs {
     expected_size: Option<u64>,
     #[arg(long, hide = true)]
     copy_props: Option<String>,
-    #[arg(long, hide = true)]
-    validate_same_s3_paths: bool,
 }
 
 const STORAGE_CLASSES: [&str; 8] = [

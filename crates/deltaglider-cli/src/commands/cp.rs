@@ -80,6 +80,13 @@ fn ensure_moves(args: &CpArgs, source: &Operand, destination: &Operand) -> Resul
     match (source, destination) {
         (Stream, _) | (_, Stream) => Err(CliError::usage("a stream cannot be moved, only copied: use cp")),
         (Store(from), Store(to)) => {
+            if args.transfer.validate_same_s3_paths
+                && let Some(point) = [from, to].into_iter().find(|url| is_access_point(url))
+            {
+                let message =
+                    format!("--validate-same-s3-paths: which bucket {point} leads to cannot be told here: name it");
+                return Err(CliError::usage(message));
+            }
             let own_prefix = to.ends_with('/') && *from == format!("{to}{}", base_name(from));
             let own_bucket = from.strip_prefix(to.as_str()) == Some(&format!("/{}", base_name(from)));
             if from == to || (!args.recursive && (own_prefix || (own_bucket && is_bucket(to)))) {
@@ -94,6 +101,11 @@ fn ensure_moves(args: &CpArgs, source: &Operand, destination: &Operand) -> Resul
 /// Whether a URL names a bucket and nothing in it.
 fn is_bucket(url: &str) -> bool {
     matches!(url.parse(), Ok(StoreUrl::S3 { key, .. }) if key.is_empty())
+}
+
+/// Whether a URL names an access point, or an alias of one.
+fn is_access_point(url: &str) -> bool {
+    matches!(url.parse(), Ok(StoreUrl::S3 { bucket, .. }) if bucket.starts_with("arn:") || bucket.ends_with("-s3alias"))
 }
 
 /// Whether what arrives lands where the source is listed.

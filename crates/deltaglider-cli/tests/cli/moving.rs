@@ -91,6 +91,20 @@ fn nothing_is_moved_onto_itself() {
 }
 
 #[test]
+fn where_an_access_point_leads_is_not_guessed() {
+    let cloud = Cloud::with_bucket();
+    for point in ["arn:aws:s3:us-west-2:123456789012:accesspoint/ap", "ap-abc-s3alias"] {
+        let from = format!("s3://{point}/a.txt");
+        let refused = cloud.bench.run(&["mv", &from, "s3://shop/a.txt", "--validate-same-s3-paths"]);
+        assert_eq!(refused.code, 252, "{refused:?}");
+        assert!(refused.err.contains(point), "{}", refused.err);
+    }
+    cloud.bench.write("a.txt", b"a");
+    cloud.bench.run(&["cp", "a.txt", "s3://shop/a.txt"]);
+    assert_eq!(cloud.bench.run(&["mv", "s3://shop/a.txt", "s3://shop/b.txt", "--validate-same-s3-paths"]).code, 0);
+}
+
+#[test]
 fn a_prefix_moves_into_itself_once() {
     let bench = Bench::with_store();
     for name in ["a", "b", "z"] {
