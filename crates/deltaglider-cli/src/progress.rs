@@ -55,6 +55,7 @@ impl Meter {
     pub(crate) fn announce(&self, size: Option<u64>) {
         self.files.fetch_add(1, Relaxed);
         self.bytes.fetch_add(size.unwrap_or(0), Relaxed);
+        self.refresh();
     }
 
     /// A file is being moved, until what this returns is dropped.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
+use console::Term;
 use deltaglider::core::progress::{Progress, SharedProgress, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,11 +15,20 @@ const ITEM_BARS: usize = 2;
 /// Redraws a second.
 const RATE: u8 = 8;
 const CHARS: &str = "█▉▊▋▌▍▎▏ ";
-const ITEM: &str =
-    "{prefix:16!} {bar:24} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  {msg}  {binary_bytes_per_sec}";
-/// Where nobody knows how long the file is.
-const OPEN_ITEM: &str = "{prefix:16!} {binary_bytes}  {msg}  {binary_bytes_per_sec}";
-const TOTAL: &str = "{prefix:16!} {bar:24} {percent:>3}%  {binary_bytes}/{binary_total_bytes}  {msg}";
+/// Columns of a terminal that tells none.
+const COLUMNS: u16 = 80;
+/// Columns beside the bar, at most.
+const ITEM_TEXT: u16 = 72;
+const TOTAL_TEXT: u16 = 86;
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Item,
+    /// A file of which nobody knows how long it is.
+    OpenItem,
+    Total,
+}
 
 /// All bars of a run.
 #[derive(Debug)]
@@ -31,7 +41,7 @@ pub(super) struct Bars {
 impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(RATE));
-        let total = all.add(ProgressBar::new(0).with_style(style(TOTAL)).with_prefix("total"));
+        let total = all.add(ProgressBar::new(0).with_style(style(Kind::Total, columns())).with_prefix("total"));
         Self { all, total, shown: Arc::default() }
     }
 
@@ -42,8 +52,8 @@ impl Bars {
     /// A bar for a file, where there is room for one.
     pub(super) fn item(&self, name: &str, size: Option<u64>) -> Option<ItemBar> {
         self.shown.fetch_update(Relaxed, Relaxed, |shown| (shown < ITEM_BARS).then_some(shown + 1)).ok()?;
-        let template = if size.is_some() { ITEM } else { OPEN_ITEM };
-        let bar = ProgressBar::new(size.unwrap_or(0)).with_style(style(template)).with_prefix(name.to_owned());
+        let kind = if size.is_some() { Kind::Item } else { Kind::OpenItem };
+        let bar = ProgressBar::new(size.unwrap_or(0)).with_style(style(kind, columns())).with_prefix(name.to_owned());
         let bar = self.all.insert_before(&self.total, bar);
         Some(ItemBar { listener: Arc::new(Listener { bar, stage: AtomicU8::new(0) }), shown: Arc::clone(&self.shown) })
     }
@@ -53,6 +63,8 @@ impl Bars {
         if figures.files < 2 {
             return;
         }
+        // The window may have got another size.
+        self.total.set_style(style(Kind::Total, columns()));
         self.total.set_length(figures.bytes);
         self.total.set_position(figures.bytes_done);
         let saved = figures.saved.map_or_else(|| "–".to_owned(), percent);
@@ -112,9 +124,30 @@ impl Progress for Listener {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    // The templates are constants of this file; a wrong one would show as plain bars.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars(CHARS)
+fn style(kind: Kind, columns: u16) -> ProgressStyle {
+    // The templates are made of what stands in this file; a wrong one would show as plain bars.
+    let style = ProgressStyle::with_template(&template(kind, columns)).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars(CHARS)
+}
+
+/// One line, never more than the terminal has columns for: the bar gets shorter, then goes, and with it what is said last.
+fn template(kind: Kind, columns: u16) -> String {
+    let bar = |text: u16| columns.saturating_sub(text).min(24);
+    match (kind, bar(ITEM_TEXT), bar(TOTAL_TEXT)) {
+        (Kind::Item, width @ 4.., _) => format!(
+            "{{prefix:16!}} {{bar:{width}}} {{percent:>3}}%  {{binary_bytes}}/{{binary_total_bytes}}  {{msg}}  {{binary_bytes_per_sec}}"
+        ),
+        (Kind::OpenItem, 4.., _) => "{prefix:16!} {binary_bytes}  {msg}  {binary_bytes_per_sec}".to_owned(),
+        (Kind::Total, _, width @ 4..) => {
+            format!("{{prefix:16!}} {{bar:{width}}} {{percent:>3}}%  {{binary_bytes}}/{{binary_total_bytes}}  {{msg}}")
+        }
+        (Kind::OpenItem, ..) => "{prefix:12!} {binary_bytes:>10} {wide_msg}".to_owned(),
+        _ => "{prefix:12!} {percent:>3}% {wide_msg}".to_owned(),
+    }
+}
+
+fn columns() -> u16 {
+    Term::stderr().size_checked().map_or(COLUMNS, |(_, columns)| columns)
 }
 
 #[cfg(test)]
@@ -122,8 +155,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_templates_are_valid() {
-        assert!([ITEM, OPEN_ITEM, TOTAL].iter().all(|template| ProgressStyle::with_template(template).is_ok()));
+    fn lines_fit_into_every_window() {
+        let widths = [(20, None), (75, None), (76, Some(4)), (96, Some(24)), (200, Some(24))];
+        for (columns, bar) in widths {
+            let text = template(Kind::Item, columns);
+            assert_eq!(bar.map(|bar| text.contains(&format!("{{bar:{bar}}}"))), bar.map(|_| true), "{columns}: {text}");
+            assert_eq!(bar.is_none(), text.contains("wide_msg"), "{columns}: {text}");
+        }
+        for kind in [Kind::Item, Kind::OpenItem, Kind::Total] {
+            for columns in 0..=200 {
+                let text = template(kind, columns);
+                assert!(ProgressStyle::with_template(&text).is_ok(), "{kind:?} {columns}: {text}");
+            }
+        }
     }
 
     #[test]
