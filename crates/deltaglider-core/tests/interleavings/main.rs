@@ -1,0 +1,6 @@
+//! Every order of two and three clients' calls, by the real engine.
+
+mod clients;
+mod conversions;
+mod puts;
+mod scenarios;
