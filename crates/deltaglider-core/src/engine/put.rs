@@ -100,6 +100,11 @@ pub(super) struct Put<'a> {
     pub(super) prepared: Prepared,
     /// The codecs that write, in the order in which they are tried; empty where no delta is made.
     pub(super) writers: Vec<Arc<dyn DeltaCodec>>,
+    /// When the object was written that this one stands for, where nothing else may be overwritten: nobody has asked for another
+    /// content.
+    pub(super) stands_for: Option<SystemTime>,
+    /// Entity tag of the delta that was stored.
+    pub(super) written: Option<ETag>,
     sent: u64,
 }
 
@@ -284,7 +289,8 @@ impl Engine {
             size: delta.size(),
         };
         let user = &put.request.attributes.metadata;
-        let metadata = delta_metadata(put.at, &put.prepared.digest, &facts, SystemTime::now(), user);
+        let created = put.stands_for.unwrap_or_else(SystemTime::now);
+        let metadata = delta_metadata(put.at, &put.prepared.digest, &facts, created, user);
         // The first attempt costs no question: where nothing stands, nothing foreign is overwritten.
         let mut mode = PutMode::Create;
         for _ in 0..MAX_ROUNDS {
@@ -294,6 +300,7 @@ impl Engine {
             match answer {
                 Ok(receipt) => {
                     put.request.progress.advance(Stage::Upload, delta.size());
+                    put.written = Some(receipt.e_tag.clone());
                     return Ok(Some(receipt));
                 }
                 Err(error) if error.is_conflict() || error.is_not_found() => {}
@@ -305,6 +312,14 @@ impl Engine {
                 None if unsupported => PutMode::Overwrite,
                 None => PutMode::Create,
                 Some(head) if !is_own_delta(&head.attributes.metadata) => return Ok(None),
+                // Neither our own of an earlier round, nor our own whose answer was lost.
+                Some(head)
+                    if put.stands_for.is_some()
+                        && put.written.as_ref() != Some(&head.e_tag)
+                        && head.attributes.metadata != metadata =>
+                {
+                    return Err(Error::Contended { at: put.at.clone(), rounds: 1 });
+                }
                 Some(_) if unsupported => PutMode::Overwrite,
                 Some(head) => PutMode::Update(head.e_tag),
             };
@@ -430,7 +445,16 @@ enum Becoming {
 
 impl<'a> Put<'a> {
     pub(super) fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
-        Self { at, space: DeltaSpace::of(at), request, prepared, writers: Vec::new(), sent: 0 }
+        Self {
+            at,
+            space: DeltaSpace::of(at),
+            request,
+            prepared,
+            writers: Vec::new(),
+            stands_for: None,
+            written: None,
+            sent: 0,
+        }
     }
 
     fn as_reference(&self, space: &DeltaSpace, e_tag: ETag) -> StoredReference {

@@ -75,13 +75,13 @@ pub fn purge(prefix: &'static str) -> Client {
 }
 
 pub fn migrate(key: &'static str, size: u64) -> Client {
-    Client::new(format!("migrate {key}"), vec![Claim::Keep], move |store, diary| async move {
+    Client::new(format!("migrate {key}"), vec![Claim::Convert { name: key.into() }], move |store, diary| async move {
         diary.note(converted(engine(store).migrate(&at(key), size, &PutRequest::default()).await));
     })
 }
 
 pub fn rehydrate(key: &'static str) -> Client {
-    Client::new(format!("rehydrate {key}"), vec![Claim::Keep], move |store, diary| async move {
+    Client::new(format!("rehydrate {key}"), vec![Claim::Convert { name: key.into() }], move |store, diary| async move {
         let engine = engine(store);
         let done = engine.rehydrate(&at(key), &silent()).await;
         let done = match done {

@@ -143,12 +143,15 @@ async fn collect(at: &Location, body: PutBody) -> Result<Bytes, StoreError> {
     }
 }
 
-/// The same time in every record: no client decides anything by it.
+/// The clock at one time in every record: no client decides anything by it but whether it is later than that of another object.
 fn timeless(mut attributes: Attributes) -> Attributes {
+    const CLOCK: &str = "2024-01-01T00:00:00Z";
     for value in attributes.metadata.values_mut() {
         let bytes = value.as_bytes();
-        if bytes.len() >= 20 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T' && bytes.ends_with(b"Z") {
-            "2000-01-01T00:00:00Z".clone_into(value);
+        let is_time = bytes.len() >= 20 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T';
+        // What is earlier was not read from the clock.
+        if is_time && bytes.ends_with(b"Z") && value.as_str() > CLOCK {
+            CLOCK.clone_into(value);
         }
     }
     attributes

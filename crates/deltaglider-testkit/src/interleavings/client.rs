@@ -42,8 +42,14 @@ pub enum Claim {
         /// The destination.
         to: String,
     },
-    /// No name reads otherwise afterwards.
+    /// No name reads otherwise at any time.
     Keep,
+    /// A name gets another form: it does not read otherwise afterwards. Until then, or where that failed, it may read as it could when
+    /// that began; and who deletes it meanwhile may find it there.
+    Convert {
+        /// The name.
+        name: String,
+    },
     /// A name may get a content (`None`: nothing): by a client that knows no protocol, and is promised nothing.
     Foreign {
         /// The name.
@@ -154,6 +160,6 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("name", &self.name).field("claims", &self.claims).finish_non_exhaustive()
+        f.write_str(&self.name)
     }
 }

@@ -125,7 +125,8 @@ impl Judge {
                 Outcome::Content(content) if may.contains(content) => {}
                 Outcome::Failed(Failure::ReferenceMissing, _) => {
                     let begun = |write: usize| course.started & 1 << write != 0 && !self.is_done(write, outcomes);
-                    if !self.writes(&name).any(begun) && !self.keeps().any(begun) {
+                    let conversions = self.conversions(&name).map(|(index, _)| index);
+                    if !self.writes(&name).chain(conversions).any(begun) {
                         return Some(format!("{name} cannot be read: {outcome}{}", told(&may)));
                     }
                     let repaired = self.look_repaired(number, contents, index, pool);
@@ -153,6 +154,27 @@ impl Judge {
         by: Option<usize>,
     ) -> BTreeSet<Option<Bytes>> {
         let over = by.map_or(u16::MAX, |by| course.preceded[by]);
+        let mut may = self.may_read_after(course, name, outcomes, over);
+        for (index, _) in self.conversions(name).filter(|(index, _)| course.started & 1 << index != 0) {
+            let meanwhile =
+                |write: &usize| course.started & 1 << write != 0 && course.preceded[index] & 1 << write == 0;
+            let is_deleted = |write: &usize| matches!(self.asked[*write].claim, Claim::Delete { .. });
+            let has_ended = matches!(self.outcome(index, outcomes), Some(Outcome::Done | Outcome::Declined(_)));
+            if !has_ended || self.writes(name).any(|write| is_deleted(&write) && meanwhile(&write)) {
+                may.extend(self.may_read_after(course, name, outcomes, course.preceded[index] & over));
+            }
+        }
+        may
+    }
+
+    /// What a name may read as when some operations had ended.
+    fn may_read_after(
+        &self,
+        course: &Course,
+        name: &str,
+        outcomes: &[&[Outcome]],
+        over: u16,
+    ) -> BTreeSet<Option<Bytes>> {
         let overwriting: Vec<usize> =
             self.writes(name).filter(|write| over & 1 << write != 0 && self.is_done(*write, outcomes)).collect();
         let mut may = BTreeSet::new();
@@ -176,7 +198,7 @@ impl Judge {
                     Some(Outcome::Content(Some(content))) => drop(may.insert(Some(content.clone()))),
                     _ => may.extend(self.ever(from).map(Some)),
                 },
-                Claim::Read { .. } | Claim::Keep => {}
+                Claim::Read { .. } | Claim::Keep | Claim::Convert { .. } => {}
             }
         }
         may
@@ -198,14 +220,16 @@ impl Judge {
             let writes = match &asked.claim {
                 Claim::Put { name: other, .. } | Claim::Copy { to: other, .. } => other == name,
                 Claim::Delete { names } => names.is_empty() || names.iter().any(|other| other == name),
-                Claim::Read { .. } | Claim::Keep | Claim::Foreign { .. } => false,
+                Claim::Read { .. } | Claim::Keep | Claim::Convert { .. } | Claim::Foreign { .. } => false,
             };
             writes.then_some(index)
         })
     }
 
-    fn keeps(&self) -> impl Iterator<Item = usize> {
-        self.asked.iter().enumerate().filter(|(_, asked)| asked.claim == Claim::Keep).map(|(index, _)| index)
+    /// The operations that give a name another form.
+    fn conversions(&self, name: &str) -> impl Iterator<Item = (usize, &Asked)> {
+        let converts = move |asked: &Asked| matches!(&asked.claim, Claim::Convert { name: other } if other == name);
+        self.asked.iter().enumerate().filter(move |(_, asked)| converts(asked))
     }
 
     fn index(&self, client: usize, number: usize) -> Option<usize> {

@@ -43,7 +43,7 @@ pub struct Scenario {
     pub clients: Vec<Client>,
     /// Faults that may strike in one order of calls, at most.
     pub faults: u8,
-    /// When it is, in seconds since 1970. It stays that: what is written then has the same time.
+    /// When it is, in seconds since 1970, before 2024. It stays that: what is written then has the same time.
     pub now: u64,
     /// Keys that no client writes to: reading one of them changes nothing for anybody, and is no step.
     pub still: Vec<String>,
