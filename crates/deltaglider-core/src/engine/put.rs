@@ -127,13 +127,14 @@ impl Engine {
         match self.form(at, opened.size(), request) {
             Form::Whole(why) => {
                 let mut put = Put::new(at, request, opened.hash(Arc::clone(&request.progress)).await?);
-                self.store_whole(&mut put, why, None).await
+                self.store_whole(&mut put, why, Hiding::Nothing).await
             }
             Form::WholeInsteadOfDelta(why) => {
                 let hash = opened.hash(Arc::clone(&request.progress));
-                let (prepared, delta) = futures::try_join!(hash, self.own_delta(at))?;
+                let hiding = async { self.hiding(at, self.writers(at.bucket()).await?[0].id()).await };
+                let (prepared, hiding) = futures::try_join!(hash, hiding)?;
                 let mut put = Put::new(at, request, prepared);
-                self.store_whole(&mut put, why, delta).await
+                self.store_whole(&mut put, why, hiding).await
             }
             Form::Delta => self.put_delta(at, opened, request).await,
         }
@@ -357,8 +358,19 @@ impl Engine {
     }
 
     async fn put_whole_instead(&self, mut put: Put<'_>, why: WhyWhole) -> Result<PutReport, Error> {
-        let delta = self.own_delta(put.at).await?;
-        self.store_whole(&mut put, why, delta).await
+        let hiding = self.hiding(put.at, put.writers[0].id()).await?;
+        self.store_whole(&mut put, why, hiding).await
+    }
+
+    /// Which delta the writer of a whole object has to remove: what stands there after he has stored his own, so that whoever makes
+    /// a delta of an older one at the same time either sees the new one or is seen. Where deltas are written by `vcdiff`, their
+    /// writers remove whole forms as well, and one that comes after the whole object has to stay: only what stands there before
+    /// may go. One HEAD then.
+    async fn hiding(&self, at: &Location, codec: CodecId) -> Result<Hiding, Error> {
+        match codec == CodecId::VCDIFF {
+            true => Ok(self.own_delta(at).await?.map_or(Hiding::Nothing, Hiding::Seen)),
+            false => Ok(Hiding::WhatIsThere),
+        }
     }
 
     /// One HEAD: the entity tag of the object's delta form, if there is one of ours.
@@ -391,8 +403,8 @@ impl Engine {
         }
     }
 
-    /// Stores the object whole, then removes the delta that was seen before, which readers would ask for first.
-    async fn store_whole(&self, put: &mut Put<'_>, why: WhyWhole, delta: Option<ETag>) -> Result<PutReport, Error> {
+    /// Stores the object whole, then removes the delta that readers would ask for first.
+    async fn store_whole(&self, put: &mut Put<'_>, why: WhyWhole, hiding: Hiding) -> Result<PutReport, Error> {
         let at = whole_form(put.at);
         ensure_key(&at)?;
         let metadata =
@@ -402,7 +414,12 @@ impl Engine {
         put.sent += put.prepared.digest.size;
         put.request.progress.advance(Stage::Upload, put.prepared.digest.size);
         put.prepared.ensure_unchanged()?;
-        if let (Some(seen), Some(delta_at)) = (delta, delta_form(put.at)) {
+        let seen = match hiding {
+            Hiding::Nothing => None,
+            Hiding::Seen(seen) => Some(seen),
+            Hiding::WhatIsThere => self.own_delta(put.at).await?,
+        };
+        if let (Some(seen), Some(delta_at)) = (seen, delta_form(put.at)) {
             self.remove_seen(&put.space, &delta_at, seen).await?;
         }
         Ok(put.whole_report(at, why, receipt))
@@ -434,6 +451,14 @@ pub(super) enum Tried<'a> {
     Stored(Put<'a>, Box<PutReport>),
     /// It is to be whole, for this reason.
     Whole(Put<'a>, WhyWhole),
+}
+
+/// The delta that would hide a whole object.
+enum Hiding {
+    Nothing,
+    Seen(ETag),
+    /// Whichever stands there when the whole object does.
+    WhatIsThere,
 }
 
 /// What came of trying to become the reference.
