@@ -243,7 +243,7 @@ impl Engine {
     }
 
     /// Reads a stored object to its end; `None` where it is not the one with this entity tag any more.
-    async fn plain_digest(&self, at: &Location, e_tag: &ETag) -> Result<Option<Sha256>, Error> {
+    pub(super) async fn plain_digest(&self, at: &Location, e_tag: &ETag) -> Result<Option<Sha256>, Error> {
         let options = GetOptions { if_match: Some(e_tag.clone()), range: None };
         let mut body = match self.inner.store.get(at, options).await {
             Ok(object) => object.body,

@@ -12,14 +12,14 @@ use deltaglider_core::{Error, Location};
 use deltaglider_testkit::interleavings::{Claim, Client, Outcome};
 use futures::{StreamExt, TryStreamExt};
 
-use super::scenarios::{NOW, at, content_of, engine, outcome, read};
+use super::scenarios::{NOW, at, content_of, engine, outcome, put_request, read};
 
 pub fn put(key: &'static str, content: Bytes) -> Client {
     let claim = Claim::Put { name: key.into(), content: content.clone() };
     Client::new(format!("put {key}"), vec![claim], move |store, diary| {
         let content = content.clone();
         async move {
-            let put = engine(store).put(&at(key), Source::Bytes(content), &PutRequest::default()).await;
+            let put = engine(store).put(&at(key), Source::Bytes(content.clone()), &put_request(&content)).await;
             diary.note(outcome(put));
         }
     })
@@ -29,6 +29,50 @@ pub fn delete(key: &'static str) -> Client {
     let claim = Claim::Delete { names: vec![key.into()] };
     Client::new(format!("delete {key}"), vec![claim], move |store, diary| async move {
         diary.note(outcome(engine(store).delete(&at(key)).await));
+    })
+}
+
+/// Stores a content whole, though a delta of it would be small enough.
+pub fn put_whole(key: &'static str, content: Bytes) -> Client {
+    let claim = Claim::Put { name: key.into(), content: content.clone() };
+    Client::new(format!("put {key} whole"), vec![claim], move |store, diary| {
+        let content = content.clone();
+        async move {
+            let request = PutRequest { whole: true, ..put_request(&content) };
+            diary.note(outcome(engine(store).put(&at(key), Source::Bytes(content), &request).await));
+        }
+    })
+}
+
+/// Deletes a name, and then puts it anew.
+pub fn delete_and_put(key: &'static str, content: Bytes) -> Client {
+    let put = Claim::Put { name: key.into(), content: content.clone() };
+    let claims = vec![Claim::Delete { names: vec![key.into()] }, put];
+    Client::new(format!("delete and put {key}"), claims, move |store, diary| {
+        let content = content.clone();
+        async move {
+            let engine = engine(store);
+            let deleted = outcome(engine.delete(&at(key)).await);
+            diary.note(deleted.clone());
+            if deleted == Outcome::Done {
+                let put = engine.put(&at(key), Source::Bytes(content.clone()), &put_request(&content)).await;
+                diary.note(outcome(put));
+            }
+        }
+    })
+}
+
+/// Puts a name, and then reads it.
+pub fn put_and_get(key: &'static str, content: Bytes) -> Client {
+    let put = Claim::Put { name: key.into(), content: content.clone() };
+    Client::new(format!("put and get {key}"), vec![put, Claim::Read { name: key.into() }], move |store, diary| {
+        let content = content.clone();
+        async move {
+            let engine = engine(store);
+            let put = engine.put(&at(key), Source::Bytes(content.clone()), &put_request(&content)).await;
+            diary.note(outcome(put));
+            diary.note(read(&engine, key).await);
+        }
     })
 }
 

@@ -1,7 +1,7 @@
 //! Puts, beside puts, gets and deletes.
 
-use super::clients::{delete, delete_all, get, purge, put};
-use super::scenarios::{holds, other, scenario, stored, version};
+use super::clients::{delete, delete_all, delete_and_put, get, purge, put, put_and_get};
+use super::scenarios::{holds, of_three, other, scenario, stored, version};
 
 const A: &str = "p/a.zip";
 const B: &str = "p/b.zip";
@@ -100,10 +100,10 @@ fn two_deletes() {
 fn a_put_and_two_deletes() {
     for content in [version(2), version(1)] {
         let clients = vec![put(B, content), delete(A), delete(A)];
-        holds("put b | delete a | delete a", scenario(&[A, B], stored(&[(A, version(1))]), clients));
+        holds("put b | delete a | delete a", of_three(scenario(&[A, B], stored(&[(A, version(1))]), clients)));
     }
     let clients = vec![put(B, version(2)), delete(A), delete(B)];
-    holds("put b | delete a | delete b", scenario(&[A, B], stored(&[(A, version(1))]), clients));
+    holds("put b | delete a | delete b", of_three(scenario(&[A, B], stored(&[(A, version(1))]), clients)));
 }
 
 #[test]
@@ -111,5 +111,19 @@ fn a_purge() {
     let at_first = || stored(&[(A, version(1))]);
     holds("purge | put b", scenario(&[A, B], at_first(), vec![purge("p/"), put(B, version(2))]));
     holds("purge | delete a", scenario(&[A], at_first(), vec![purge("p/"), delete(A)]));
-    holds("purge | put b | delete a", scenario(&[A, B], at_first(), vec![purge("p/"), put(B, version(2)), delete(A)]));
+    holds(
+        "purge | put b | delete a",
+        of_three(scenario(&[A, B], at_first(), vec![purge("p/"), put(B, version(2)), delete(A)])),
+    );
+}
+
+#[test]
+fn one_client_does_one_thing_after_the_other() {
+    let at_first = || stored(&[(X, version(0)), (A, version(1))]);
+    for beside in [put(A, version(3)), put(A, other(3)), delete(A), delete_and_put(A, version(3)), delete_all("p/")] {
+        let clients = vec![put_and_get(A, version(2)), beside.clone()];
+        holds(&format!("put and get a | {beside:?}"), scenario(&[A, X], at_first(), clients));
+        let clients = vec![delete_and_put(A, other(2)), beside.clone()];
+        holds(&format!("delete a and put it whole | {beside:?}"), scenario(&[A, X], at_first(), clients));
+    }
 }

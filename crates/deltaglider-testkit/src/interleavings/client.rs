@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use deltaglider_core::Error;
-use deltaglider_core::store::{ObjectStore, Promises};
+use deltaglider_core::store::ObjectStore;
 use futures::future::BoxFuture;
 
 /// What an operation is to others.
@@ -50,10 +50,11 @@ pub enum Claim {
         /// The name.
         name: String,
     },
-    /// A name may get a content (`None`: nothing): by a client that knows no protocol, and is promised nothing.
+    /// Names may get a content (`None`: nothing), all that are in question where none is named: by a client that knows no
+    /// protocol, and is promised nothing.
     Foreign {
-        /// The name.
-        name: String,
+        /// The names.
+        names: Vec<String>,
         /// The content.
         content: Option<Bytes>,
     },
@@ -137,7 +138,6 @@ type Run = dyn Fn(Arc<dyn ObjectStore>, Diary) -> BoxFuture<'static, ()> + Send 
 pub struct Client {
     pub(super) name: String,
     pub(super) claims: Vec<Claim>,
-    pub(super) promises: Promises,
     pub(super) run: Arc<Run>,
 }
 
@@ -154,7 +154,16 @@ impl Client {
         F: Future<Output = ()> + Send + 'static,
     {
         let run = move |store, diary| -> BoxFuture<'static, ()> { Box::pin(run(store, diary)) };
-        Self { name: name.into(), claims, promises: Promises::Kept, run: Arc::new(run) }
+        Self { name: name.into(), claims, run: Arc::new(run) }
+    }
+}
+
+impl Client {
+    /// The same client over a store of its own before that of all.
+    #[must_use]
+    pub fn over(self, wrap: impl Fn(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> + Send + Sync + 'static) -> Self {
+        let run = Arc::clone(&self.run);
+        Self { run: Arc::new(move |store, diary| run(wrap(store), diary)), ..self }
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use deltaglider_core::store::Promises;
 use tokio::sync::oneshot;
 
 use super::call::{Answer, Call};
@@ -16,8 +15,6 @@ pub(super) struct Gate {
     /// What keys of this client's own are called by.
     client: usize,
     state: Arc<Mutex<State>>,
-    /// What it says of conditions.
-    promises: Promises,
 }
 
 #[derive(Debug, Default)]
@@ -28,8 +25,8 @@ struct State {
 }
 
 impl Gate {
-    pub(super) fn new(client: usize, promises: Promises) -> Self {
-        Self { client, state: Arc::default(), promises }
+    pub(super) fn new(client: usize) -> Self {
+        Self { client, state: Arc::default() }
     }
 
     /// The calls that wait, in the order in which they came.
@@ -79,9 +76,5 @@ impl Answers for Gate {
         let number = state.renamed.len();
         let counted = || format!("{stem}00000000{:04x}{number:04x}", self.client);
         state.renamed.entry(key.to_owned()).or_insert_with(counted).clone()
-    }
-
-    fn promises(&self) -> Promises {
-        self.promises
     }
 }

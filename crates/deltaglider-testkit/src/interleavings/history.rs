@@ -75,7 +75,7 @@ impl Histories {
 
     fn begin(&mut self, runtime: &Pool) -> Session {
         self.runs += 1;
-        let gate = Gate::new(self.index, self.client.promises);
+        let gate = Gate::new(self.index);
         let diary = Diary::default();
         let future = (self.client.run)(Arc::new(CallStore(gate.clone())), diary.clone());
         let mut session = Session { gate, diary, future: Some(future) };

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::client::{Claim, Client, Failure, Outcome, shown};
+use super::client::{Claim, Failure, Outcome, shown};
 use super::contents::Contents;
 use super::history::Pool;
-use super::search::Reading;
+use super::search::{Reading, Scenario};
 use super::value_store::ValueStore;
 
 /// An operation: its client, its number there, and what it claims.
@@ -35,6 +35,7 @@ pub(super) struct Judge {
     asked: Vec<Asked>,
     reading: Reading,
     now: u64,
+    missing_is_told: bool,
     /// What was read of contents, by their number and the name.
     read: HashMap<(u32, usize), Outcome>,
     /// The same after a repair.
@@ -42,7 +43,8 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(names: Vec<String>, clients: &[Client], reading: Reading, now: u64) -> Self {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let Scenario { names, clients, reading, now, missing_is_told, .. } = scenario.clone();
         let mut asked = Vec::new();
         for (client, work) in clients.iter().enumerate() {
             for (number, claim) in work.claims.iter().enumerate() {
@@ -50,7 +52,8 @@ impl Judge {
             }
         }
         assert!(asked.len() <= 16, "more than 16 operations");
-        Self { names, first: HashMap::new(), asked, reading, now, read: HashMap::new(), repaired: HashMap::new() }
+        let (first, read, repaired) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { names, first, asked, reading, now, missing_is_told, read, repaired }
     }
 
     /// Reads what is there at first.
@@ -97,6 +100,7 @@ impl Judge {
                 (!may.contains(content)).then(|| format!("{name} was read as {outcome}{}", told(&may)))
             }
             (Outcome::Failed(Failure::Damaged, error), _) => Some(format!("what is stored is damaged: {error}")),
+            (Outcome::Failed(Failure::ReferenceMissing, _), _) if self.missing_is_told => None,
             (Outcome::Failed(Failure::ReferenceMissing, error), Some(name)) => {
                 let excused = self
                     .writes(name)
@@ -123,6 +127,7 @@ impl Judge {
             let outcome = self.look(number, contents, index, pool);
             match &outcome {
                 Outcome::Content(content) if may.contains(content) => {}
+                Outcome::Failed(Failure::ReferenceMissing, _) if self.missing_is_told => {}
                 Outcome::Failed(Failure::ReferenceMissing, _) => {
                     let begun = |write: usize| course.started & 1 << write != 0 && !self.is_done(write, outcomes);
                     let conversions = self.conversions(&name).map(|(index, _)| index);
@@ -182,7 +187,7 @@ impl Judge {
             may.insert(self.first.get(name).cloned().flatten());
         }
         let foreign = self.asked.iter().enumerate().filter_map(|(index, asked)| match &asked.claim {
-            Claim::Foreign { name: other, .. } if other == name => Some(index),
+            Claim::Foreign { names, .. } if is_among(names, name) => Some(index),
             _ => None,
         });
         for write in self.writes(name).chain(foreign) {
@@ -208,7 +213,7 @@ impl Judge {
     fn ever(&self, name: &str) -> impl Iterator<Item = Bytes> {
         let put = self.asked.iter().filter_map(move |asked| match &asked.claim {
             Claim::Put { name: other, content } if other == name => Some(content.clone()),
-            Claim::Foreign { name: other, content } if other == name => content.clone(),
+            Claim::Foreign { names, content } if is_among(names, name) => content.clone(),
             _ => None,
         });
         self.first.get(name).cloned().flatten().into_iter().chain(put)
@@ -219,7 +224,7 @@ impl Judge {
         self.asked.iter().enumerate().filter_map(move |(index, asked)| {
             let writes = match &asked.claim {
                 Claim::Put { name: other, .. } | Claim::Copy { to: other, .. } => other == name,
-                Claim::Delete { names } => names.is_empty() || names.iter().any(|other| other == name),
+                Claim::Delete { names } => is_among(names, name),
                 Claim::Read { .. } | Claim::Keep | Claim::Convert { .. } | Claim::Foreign { .. } => false,
             };
             writes.then_some(index)
@@ -271,6 +276,10 @@ impl Judge {
         self.repaired.insert((number, name), outcome.clone());
         outcome
     }
+}
+
+fn is_among(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|other| other == name)
 }
 
 fn told(may: &BTreeSet<Option<Bytes>>) -> String {

@@ -47,6 +47,9 @@ pub struct Scenario {
     pub now: u64,
     /// Keys that no client writes to: reading one of them changes nothing for anybody, and is no step.
     pub still: Vec<String>,
+    /// Whether it is nothing wrong that a delta is without its reference, at any time: one of the clients removes references without
+    /// asking, and what is in question is that nothing else comes of it than that error.
+    pub missing_is_told: bool,
     /// States after which the search gives up.
     pub most: usize,
     /// How states are looked at.
@@ -120,7 +123,7 @@ impl Scenario {
         let pool = Pool::new().expect("a runtime");
         let histories = |(index, client): (usize, &Client)| Histories::new(client.clone(), index, &pool);
         let clients: Vec<Histories> = self.clients.iter().enumerate().map(histories).collect();
-        let mut judge = Judge::new(self.names.clone(), &self.clients, self.reading.clone(), self.now);
+        let mut judge = Judge::new(&self);
         judge.begin(&self.at_first, &pool);
         let first = Arc::new(self.at_first.clone());
         let search = Search {
