@@ -7,7 +7,7 @@ use futures::StreamExt;
 use super::plan::{Form, WhyWhole};
 use super::put::{Put, Tried, ensure_key, is_own_delta};
 use super::source::Source;
-use super::{Engine, PutReport, PutRequest, Verdict};
+use super::{Engine, PutReport, PutRequest, StoredForm, Verdict};
 use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::record::{Record, user_metadata};
@@ -100,7 +100,7 @@ impl Engine {
         }
         let mut put = Put::new(at, &request, prepared);
         put.writers = writers;
-        put.stands_for = Some(seen.last_modified);
+        put.stands_for = Some(seen.clone());
         match self.try_delta(put, state).await? {
             Tried::Whole(_, why) => Ok(report(seen.size, Migrated::Whole(why))),
             Tried::Stored(put, done) => {
@@ -142,7 +142,7 @@ impl Engine {
                 return Err(error);
             }
         }
-        let same = report.head.is_some_and(|head| head.e_tag == seen.e_tag && head.size == seen.size);
+        let same = report.head.as_ref().is_some_and(|head| head.e_tag == seen.e_tag && head.size == seen.size);
         // A delta that was made of a whole object is as old as that.
         let created = match Record::read(&delta.attributes.metadata) {
             Ok(Record::Delta(record)) => record.content.created,
@@ -152,6 +152,12 @@ impl Engine {
         if !same && seen.last_modified >= written {
             // Its writer removes the delta next, or was broken off: in case of doubt both stay.
             return Err(Error::Contended { at: at.clone(), rounds: 1 });
+        }
+        // What was proven may be the whole form itself, whose writer has removed the delta by now.
+        let is_delta = report.head.is_some_and(|head| matches!(head.stored, StoredForm::Delta { .. }));
+        match self.delta_head(at).await? {
+            Some(now) if is_delta && now.e_tag == delta.e_tag => {}
+            _ => return Err(Error::Contended { at: at.clone(), rounds: 1 }),
         }
         Ok(self.drop_whole(&whole, &seen, space).await? == Dropped::Yes)
     }

@@ -1,6 +1,8 @@
 //! Copies, moves, and changes of form, beside puts, gets and deletes.
 
-use super::clients::{copy, delete, get, migrate, put, rehydrate, rename};
+use deltaglider_testkit::interleavings::Scenario;
+
+use super::clients::{copy, delete, delete_and_put, get, migrate, put, rehydrate, rename};
 use super::scenarios::{holds, other, plain, scenario, stored, version};
 
 const A: &str = "p/a.zip";
@@ -76,6 +78,18 @@ fn a_migration_beside_others() {
             delete(A),
         ] {
             holds(&format!("migrate a | {beside:?}"), scenario(&[A, B, X], at_first(), vec![migrate(A, size), beside]));
+        }
+    }
+}
+
+#[test]
+fn a_migration_beside_a_delete_and_a_put() {
+    let at_first = plain(stored(&[(X, version(0))]), A, &version(1));
+    for beside in [delete_and_put(A, version(2)), delete_and_put(A, other(2))] {
+        for third in [put(A, other(3)), put(A, version(3))] {
+            let clients = vec![migrate(A, 256), beside.clone(), third.clone()];
+            let scenario = Scenario { faults: 0, ..scenario(&[A, X], at_first.clone(), clients) };
+            holds(&format!("migrate a | {beside:?} | {third:?}"), scenario);
         }
     }
 }

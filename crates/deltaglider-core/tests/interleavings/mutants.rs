@@ -22,8 +22,8 @@ enum Safeguard {
     Confirmation,
     /// A reference is created where nothing stands: it is put there in any case.
     CreatedReference,
-    /// A delta is created where nothing stands: it is put there in any case.
-    CreatedDelta,
+    /// A form of an object is created where nothing stands: it is put there in any case.
+    CreatedForm,
     /// What stands under a name is replaced if it is what was seen: it is replaced in any case.
     Replacement,
     /// The reference is deleted if it is the one that was seen: it is deleted in any case.
@@ -36,7 +36,7 @@ enum Safeguard {
     PinnedDelta,
     /// A source is copied if it is the one that was seen: it is copied in any case.
     PinnedSource,
-    /// A delta is looked for after a whole object was stored: as it was before is answered.
+    /// A migrated delta is looked for after a whole object was stored: as it was before is answered.
     LookForDelta,
 }
 
@@ -115,7 +115,7 @@ impl ObjectStore for Without {
     async fn put(&self, at: &Location, body: PutBody, mut options: PutOptions) -> Result<PutReceipt, StoreError> {
         let dropped = match options.mode {
             PutMode::Create if is_reference(at) => self.takes_out(Safeguard::CreatedReference),
-            PutMode::Create => is_delta(at) && self.takes_out(Safeguard::CreatedDelta),
+            PutMode::Create => self.takes_out(Safeguard::CreatedForm),
             PutMode::Update(_) => self.takes_out(Safeguard::Replacement),
             PutMode::Overwrite => false,
         };
@@ -218,13 +218,26 @@ fn references_are_created() {
 #[test]
 fn a_migration_creates_its_delta() {
     let at_first = plain(stored(&[(X, version(0))]), A, &version(1));
-    lost(Safeguard::CreatedDelta, at_first, vec![migrate(A, 256), put(A, version(2))]);
+    lost(Safeguard::CreatedForm, at_first, vec![migrate(A, 256), put(A, version(2))]);
 }
 
 #[test]
-fn a_rehydration_replaces_what_it_saw() {
-    let at_first = plain(stored(&[(X, version(0)), (A, version(1))]), A, &version(2));
-    lost(Safeguard::Replacement, at_first, vec![rehydrate(A), put_whole(A, version(3))]);
+fn a_rehydration_creates_its_plain_object() {
+    let at_first = stored(&[(X, version(0)), (A, version(1))]);
+    lost(Safeguard::CreatedForm, at_first, vec![rehydrate(A), put_whole(A, version(3))]);
+}
+
+/// Not needed by puts: the one that comes later wins in any case. It is what keeps a foreign object under a delta's name.
+#[test]
+fn puts_may_replace_what_they_did_not_see() {
+    let at_first = || stored(&[(X, version(0)), (A, version(1))]);
+    for beside in [put(A, version(3)), put(A, other(3)), delete_and_put(A, version(3))] {
+        let clients = vec![put(A, version(2)), beside.clone()];
+        holds(
+            &format!("put a | {beside:?}, without replacement"),
+            without(Safeguard::Replacement, at_first(), clients),
+        );
+    }
 }
 
 #[test]

@@ -2,4 +2,6 @@
 
 use deltaglider_testkit::interleavings::{Contents, ValueStore};
 
-deltaglider_testkit::object_store_conformance!(|| async { (ValueStore::new(Contents::default(), 0), "bucket") });
+deltaglider_testkit::object_store_conformance!(|| async {
+    (ValueStore::new(Contents::default(), 0).with_bucket("bucket"), "bucket")
+});

@@ -27,6 +27,11 @@ pub trait Answers: Clone + Debug + Send + Sync + 'static {
         key.to_owned()
     }
 
+    /// Whether there is a bucket of this name.
+    fn has_bucket(&self, _: &str) -> bool {
+        true
+    }
+
     /// What it says of conditions.
     fn promises(&self) -> Promises {
         Promises::Kept
@@ -48,7 +53,7 @@ impl<A> fmt::Display for CallStore<A> {
 impl<A: Answers> ObjectStore for CallStore<A> {
     async fn get(&self, at: &Location, options: GetOptions) -> Result<GetObject, StoreError> {
         let call = Call::Get { key: self.0.name(at.key()), range: options.range, if_match: options.if_match };
-        match self.0.ask(call).await {
+        match self.ask(at, call).await {
             Answer::Object(object) => {
                 let head = object.head();
                 let range = options.range.and_then(|range| range.resolve(head.size)).unwrap_or(0..head.size);
@@ -60,7 +65,7 @@ impl<A: Answers> ObjectStore for CallStore<A> {
     }
 
     async fn head(&self, at: &Location) -> Result<ObjectHead, StoreError> {
-        match self.0.ask(Call::Head { key: self.0.name(at.key()) }).await {
+        match self.ask(at, Call::Head { key: self.0.name(at.key()) }).await {
             Answer::Object(object) => Ok(object.head()),
             other => Err(refused(Operation::Head, at, &other)),
         }
@@ -68,7 +73,7 @@ impl<A: Answers> ObjectStore for CallStore<A> {
 
     async fn put(&self, at: &Location, body: PutBody, options: PutOptions) -> Result<PutReceipt, StoreError> {
         let object = Arc::new(Object::new(collect(at, body).await?, timeless(options.attributes)));
-        match self.0.ask(Call::Put { key: self.0.name(at.key()), object, mode: options.mode }).await {
+        match self.ask(at, Call::Put { key: self.0.name(at.key()), object, mode: options.mode }).await {
             Answer::Stored(e_tag) => Ok(PutReceipt { e_tag, version_id: None }),
             other => Err(refused(Operation::Put, at, &other)),
         }
@@ -78,18 +83,18 @@ impl<A: Answers> ObjectStore for CallStore<A> {
         let CopyOptions { source_if_match, mode, replace, .. } = options;
         let (from, key) = (self.0.name(from.key()), self.0.name(to.key()));
         let replace = replace.map(timeless);
-        match self.0.ask(Call::Copy { from, to: key, source_if_match, mode, replace }).await {
+        match self.ask(to, Call::Copy { from, to: key, source_if_match, mode, replace }).await {
             Answer::Stored(e_tag) => Ok(PutReceipt { e_tag, version_id: None }),
             other => Err(refused(Operation::Copy, to, &other)),
         }
     }
 
     fn delete(&self, targets: BoxStream<'static, DeleteTarget>) -> BoxStream<'static, Result<Location, StoreError>> {
-        let gate = self.0.clone();
+        let store = self.clone();
         let answers = targets.then(move |DeleteTarget { at, if_match }| {
-            let gate = gate.clone();
+            let store = store.clone();
             async move {
-                match gate.ask(Call::Delete { key: gate.name(at.key()), if_match }).await {
+                match store.ask(&at, Call::Delete { key: store.0.name(at.key()), if_match }).await {
                     Answer::Deleted => Ok(at),
                     other => Err(refused(Operation::Delete, &at, &other)),
                 }
@@ -99,10 +104,10 @@ impl<A: Answers> ObjectStore for CallStore<A> {
     }
 
     fn list(&self, request: ListRequest) -> BoxStream<'static, Result<ListEntry, StoreError>> {
-        let gate = self.0.clone();
+        let store = self.clone();
         let entries = async move {
             let at = Location::new(request.bucket.as_str(), request.prefix.as_str());
-            match gate.ask(Call::List { request }).await {
+            match store.ask(&at, Call::List { request }).await {
                 Answer::Listed(listed) => Answer::entries(&listed).into_iter().map(Ok).collect(),
                 other => vec![Err(refused(Operation::List, &at, &other))],
             }
@@ -112,6 +117,15 @@ impl<A: Answers> ObjectStore for CallStore<A> {
 
     fn promises(&self) -> Promises {
         self.0.promises()
+    }
+}
+
+impl<A: Answers> CallStore<A> {
+    async fn ask(&self, at: &Location, call: Call) -> Answer {
+        match self.0.has_bucket(at.bucket()) {
+            true => self.0.ask(call).await,
+            false => Answer::Failed(StoreErrorKind::NoSuchBucket),
+        }
     }
 }
 
