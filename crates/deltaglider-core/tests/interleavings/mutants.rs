@@ -268,10 +268,10 @@ fn a_delta_is_looked_for_after_a_whole_object() {
     lost(Safeguard::LookForDelta, at_first, vec![migrate(A, 256), put(A, other(2))]);
 }
 
-/// Not needed where all other safeguards hold: a copy of something else has another entity tag, and a trash copy of it is not
-/// taken for the reference.
+/// Needed by copies of objects, which get a new record. Not by trash copies: one of another reference bears that one's record, and
+/// is not taken for the one that was meant.
 #[test]
-fn sources_are_looked_at_twice() {
+fn sources_are_copied_as_they_were_seen() {
     let at_first = stored(&[(X, version(0)), (A, version(1))]);
     let copying = vec![copy(A, B), put(A, version(2))];
     breaks("the source of a copy", without(Safeguard::PinnedSource, at_first, copying));

@@ -162,8 +162,9 @@ pub fn holds(what: &str, scenario: Scenario) {
     assert!(explored.complete, "{what}: more states than are looked at");
 }
 
-/// Plays a scenario in which something goes wrong, and says what, in as few steps as that takes.
+/// Plays a scenario in which something goes wrong without any fault, and says what, in as few steps as that takes.
 pub fn breaks(what: &str, scenario: Scenario) {
+    let scenario = Scenario { faults: 0, ..scenario };
     let counterexample = play(what, scenario).counterexample.unwrap_or_else(|| panic!("{what}: nothing goes wrong"));
     eprintln!("{what}:\n{counterexample}");
 }
