@@ -17,6 +17,7 @@ pub const MAX_METADATA_BYTES: usize = 2048;
 
 const TOOL: &str = concat!("deltaglider/", env!("CARGO_PKG_VERSION"));
 const USER_PREFIX: &str = "user-";
+const MADE_OF: &str = "dg-made-of";
 const NAME_ESCAPES: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
 
 /// Fields of ours that the oldest writers stored without a prefix.
@@ -219,6 +220,21 @@ pub fn delta_metadata(
     fit(fields, user)
 }
 
+/// Notes in the record of a delta which whole object of the same name it was made of, by a migration in place. Left out where a store
+/// takes no more.
+pub fn note_origin(metadata: &mut Metadata, whole: &ETag) {
+    let (name, value) = (MADE_OF, whole.unquoted());
+    if metadata_size(metadata) + name.len() + value.len() <= MAX_METADATA_BYTES {
+        metadata.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+/// The entity tag of the whole object that a delta was made of, by a migration in place.
+#[must_use]
+pub fn made_of(metadata: &Metadata) -> Option<ETag> {
+    metadata.get(MADE_OF).map(|tag| ETag::new(tag))
+}
+
 /// The fields of a delta under the names that the earlier tool gave them up to 5.2.2, which reads no others; none where one is missing.
 fn oldest_fields(fields: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
     let named = OLDEST_NAMES.iter().map(|(oldest, name)| {
@@ -404,6 +420,18 @@ mod tests {
 
     const SHA: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     const OTHER: &str = "fea635fba471a2ba2ac1dd4454d85859090c614ef4bf9a0ffccb987980ff1871";
+
+    #[test]
+    fn a_migrated_delta_says_what_it_was_made_of() {
+        let mut metadata: Metadata = [("dg-note".to_owned(), "delta".to_owned())].into();
+        assert_eq!(made_of(&metadata), None);
+        note_origin(&mut metadata, &ETag::new("\"abc\""));
+        assert_eq!(made_of(&metadata), Some(ETag::new("abc")));
+        assert!(user_metadata(&metadata).is_empty());
+        let mut full: Metadata = [("k".to_owned(), "v".repeat(MAX_METADATA_BYTES - 10))].into();
+        note_origin(&mut full, &ETag::new("abc"));
+        assert_eq!(full.len(), 1);
+    }
 
     #[test]
     fn four_generations_of_deltas_are_read() {

@@ -8,6 +8,7 @@ pub mod control_group;
 pub mod counting_store;
 pub mod fault_store;
 pub mod golden_bucket;
+pub mod interleavings;
 mod loopback;
 pub mod map_cache;
 pub mod s3_server;

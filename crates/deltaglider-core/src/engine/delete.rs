@@ -214,20 +214,18 @@ impl Engine {
             }
             Err(error) => return Err(error.into()),
         }
-        match store.delete_one(&reference.at, Some(reference.e_tag.clone())).await {
-            Ok(()) => {}
-            Err(error) if error.is_conflict() || error.is_not_found() => {
-                store.delete_one(&trash, None).await?;
-                return Ok(false);
-            }
+        let removed = match store.delete_one(&reference.at, Some(reference.e_tag.clone())).await {
+            Ok(()) => true,
+            // Somebody else removed it, or we did: an adapter that lost the first answer asks again. A delta may need it then.
+            Err(error) if error.is_conflict() || error.is_not_found() => false,
             Err(error) => return Err(error.into()),
-        }
+        };
         if self.holds_delta(space).await? {
             self.restore_reference(&reference, &trash).await?;
             return Ok(false);
         }
         store.delete_one(&trash, None).await?;
-        Ok(true)
+        Ok(removed)
     }
 
     /// Puts a reference back from the trash, unless there is one again.

@@ -19,6 +19,13 @@ pub(super) enum Candidate {
     Foreign(Location),
 }
 
+/// What stands for an object now.
+pub(super) struct Standing {
+    pub(super) candidate: Candidate,
+    pub(super) stored: ObjectHead,
+    pub(super) head: LogicalHead,
+}
+
 impl Candidate {
     pub(super) fn at(&self) -> &Location {
         match self {
@@ -51,11 +58,16 @@ impl Engine {
     /// [`Error::Store`] with [`StoreErrorKind::NotFound`] where there is no such object; [`Error::Record`] where its record
     /// cannot be used.
     pub async fn head(&self, at: &Location) -> Result<LogicalHead, Error> {
+        Ok(self.standing(at).await?.head)
+    }
+
+    /// The same, and the stored object that says so.
+    pub(super) async fn standing(&self, at: &Location) -> Result<Standing, Error> {
         for _ in 0..2 {
             for candidate in candidates(at) {
-                let Some(head) = found(self.inner.store.head(candidate.at()).await)? else { continue };
-                if let Some(logical) = logical_head(&candidate, &head)? {
-                    return Ok(logical);
+                let Some(stored) = found(self.inner.store.head(candidate.at()).await)? else { continue };
+                if let Some(head) = logical_head(&candidate, &stored)? {
+                    return Ok(Standing { candidate, stored, head });
                 }
             }
             // An object may have changed its form between two questions: asked once more, it is found.

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use super::plan::{Form, WhyWhole};
 use super::put::{Put, Tried, ensure_key, is_own_delta};
 use super::source::Source;
-use super::{Engine, PutReport, PutRequest, Verdict};
+use super::{Engine, PutReport, PutRequest, StoredForm, Verdict};
 use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::record::{Record, user_metadata};
@@ -100,10 +100,21 @@ impl Engine {
         }
         let mut put = Put::new(at, &request, prepared);
         put.writers = writers;
+        put.stands_for = Some(seen.clone());
         match self.try_delta(put, state).await? {
             Tried::Whole(_, why) => Ok(report(seen.size, Migrated::Whole(why))),
             Tried::Stored(put, done) => {
-                let whole_removed = self.drop_whole(&whole, &seen, &space).await?;
+                let whole_removed = match self.drop_whole(&whole, &seen, &space).await? {
+                    Dropped::Yes => true,
+                    Dropped::No => false,
+                    Dropped::Changed => {
+                        // Somebody stored the object whole after it was read: the delta of the older one must not hide it.
+                        if let (Some(delta), Some(written)) = (delta_form(at), put.written) {
+                            self.remove_seen(&space, &delta, written).await?;
+                        }
+                        return Err(Error::Contended { at: at.clone(), rounds: 1 });
+                    }
+                };
                 if whole_removed && self.delta_head(at).await?.is_none() {
                     self.put_back(&whole, &seen, &put).await?;
                 }
@@ -131,29 +142,41 @@ impl Engine {
                 return Err(error);
             }
         }
-        let same = report.head.is_some_and(|head| head.e_tag == seen.e_tag && head.size == seen.size);
-        if !same && seen.last_modified >= delta.last_modified {
+        let same = report.head.as_ref().is_some_and(|head| head.e_tag == seen.e_tag && head.size == seen.size);
+        // A delta that was made of a whole object is as old as that.
+        let created = match Record::read(&delta.attributes.metadata) {
+            Ok(Record::Delta(record)) => record.content.created,
+            _ => None,
+        };
+        let written = created.map_or(delta.last_modified, |created| created.min(delta.last_modified));
+        if !same && seen.last_modified >= written {
             // Its writer removes the delta next, or was broken off: in case of doubt both stay.
             return Err(Error::Contended { at: at.clone(), rounds: 1 });
         }
-        self.drop_whole(&whole, &seen, space).await
+        // What was proven may be the whole form itself, whose writer has removed the delta by now.
+        let is_delta = report.head.is_some_and(|head| matches!(head.stored, StoredForm::Delta { .. }));
+        match self.delta_head(at).await? {
+            Some(now) if is_delta && now.e_tag == delta.e_tag => {}
+            _ => return Err(Error::Contended { at: at.clone(), rounds: 1 }),
+        }
+        Ok(self.drop_whole(&whole, &seen, space).await? == Dropped::Yes)
     }
 
     /// Removes a whole form if it is still the one that was seen.
-    async fn drop_whole(&self, whole: &Location, seen: &ObjectHead, space: &DeltaSpace) -> Result<bool, Error> {
-        if !self.honours_delete(space).await? {
-            return Ok(false);
-        }
+    async fn drop_whole(&self, whole: &Location, seen: &ObjectHead, space: &DeltaSpace) -> Result<Dropped, Error> {
         let store = &self.inner.store;
         match found(store.head(whole).await)? {
-            None => return Ok(true),
+            None => return Ok(Dropped::Yes),
             Some(now) if now.e_tag == seen.e_tag && now.last_modified == seen.last_modified => {}
-            Some(_) => return Ok(false),
+            Some(_) => return Ok(Dropped::Changed),
+        }
+        if !self.honours_delete(space).await? {
+            return Ok(Dropped::No);
         }
         match store.delete_one(whole, Some(seen.e_tag.clone())).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(true),
-            Err(error) if error.is_conflict() => Ok(false),
+            Ok(()) => Ok(Dropped::Yes),
+            Err(error) if error.is_not_found() => Ok(Dropped::Yes),
+            Err(error) if error.is_conflict() => Ok(Dropped::Changed),
             Err(error) => Err(error.into()),
         }
     }
@@ -171,4 +194,15 @@ impl Engine {
             other => Ok(other.map(drop)?),
         }
     }
+}
+
+/// Whether a whole form was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dropped {
+    /// It is gone.
+    Yes,
+    /// It stays: the store cannot be trusted to remove this one only.
+    No,
+    /// Another one stands there.
+    Changed,
 }

@@ -14,10 +14,10 @@ use crate::delta_space::{delta_form, whole_form};
 use crate::error::Error;
 use crate::location::MAX_KEY_BYTES;
 use crate::progress::{SharedProgress, Stage, silent};
-use crate::record::{DeltaFacts, Record, delta_metadata, whole_metadata};
+use crate::record::{DeltaFacts, Record, delta_metadata, made_of, note_origin, whole_metadata};
 use crate::scratch::Scratch;
 use crate::store::{
-    Attributes, ETag, Metadata, Placement, PutBody, PutMode, PutOptions, PutReceipt, StoreErrorKind, found,
+    Attributes, ETag, Metadata, ObjectHead, Placement, PutBody, PutMode, PutOptions, PutReceipt, StoreErrorKind, found,
 };
 use crate::{DeltaSpace, Location, RandomAccess, Sha256};
 
@@ -100,6 +100,10 @@ pub(super) struct Put<'a> {
     pub(super) prepared: Prepared,
     /// The codecs that write, in the order in which they are tried; empty where no delta is made.
     pub(super) writers: Vec<Arc<dyn DeltaCodec>>,
+    /// The whole object that this one stands for, where nothing else may be overwritten: nobody has asked for another content.
+    pub(super) stands_for: Option<ObjectHead>,
+    /// Entity tag of the delta that was stored.
+    pub(super) written: Option<ETag>,
     sent: u64,
 }
 
@@ -108,7 +112,7 @@ impl Engine {
     ///
     /// When this returns, the object is readable by everybody, whatever other clients did meanwhile.
     /// Requests: 4 for the first of a delta space (HEAD, PUT, PUT, HEAD), 3 with the reference in the cache (HEAD, PUT, HEAD), one
-    /// more to fetch it; 1 for a name that can be no delta, 2 or 3 for one that could and is stored whole; 2 more where a delta
+    /// more to fetch it; 1 for a name that can be no delta, 3 for one that could and is stored whole; 2 more where a delta
     /// of that name stands already. At a store that is not known, 3 more for the first reference in a bucket. One more, at the same
     /// time as the first, to read what the bucket asks of its clients, once for each bucket and [`CONFIG_LIFETIME`](super::CONFIG_LIFETIME); with the codec
     /// `vcdiff` one more to look for a whole form, and another one to remove it.
@@ -122,13 +126,13 @@ impl Engine {
         match self.form(at, opened.size(), request) {
             Form::Whole(why) => {
                 let mut put = Put::new(at, request, opened.hash(Arc::clone(&request.progress)).await?);
-                self.store_whole(&mut put, why, None).await
+                self.store_whole(&mut put, why, Hiding::Nothing).await
             }
             Form::WholeInsteadOfDelta(why) => {
                 let hash = opened.hash(Arc::clone(&request.progress));
-                let (prepared, delta) = futures::try_join!(hash, self.own_delta(at))?;
+                let (prepared, hiding) = futures::try_join!(hash, self.hiding(at))?;
                 let mut put = Put::new(at, request, prepared);
-                self.store_whole(&mut put, why, delta).await
+                self.store_whole(&mut put, why, hiding).await
             }
             Form::Delta => self.put_delta(at, opened, request).await,
         }
@@ -284,7 +288,11 @@ impl Engine {
             size: delta.size(),
         };
         let user = &put.request.attributes.metadata;
-        let metadata = delta_metadata(put.at, &put.prepared.digest, &facts, SystemTime::now(), user);
+        let created = put.stands_for.as_ref().map_or_else(SystemTime::now, |whole| whole.last_modified);
+        let mut metadata = delta_metadata(put.at, &put.prepared.digest, &facts, created, user);
+        if let Some(whole) = &put.stands_for {
+            note_origin(&mut metadata, &whole.e_tag);
+        }
         // The first attempt costs no question: where nothing stands, nothing foreign is overwritten.
         let mut mode = PutMode::Create;
         for _ in 0..MAX_ROUNDS {
@@ -294,6 +302,7 @@ impl Engine {
             match answer {
                 Ok(receipt) => {
                     put.request.progress.advance(Stage::Upload, delta.size());
+                    put.written = Some(receipt.e_tag.clone());
                     return Ok(Some(receipt));
                 }
                 Err(error) if error.is_conflict() || error.is_not_found() => {}
@@ -305,6 +314,14 @@ impl Engine {
                 None if unsupported => PutMode::Overwrite,
                 None => PutMode::Create,
                 Some(head) if !is_own_delta(&head.attributes.metadata) => return Ok(None),
+                // Neither our own of an earlier round, nor our own whose answer was lost.
+                Some(head)
+                    if put.stands_for.is_some()
+                        && put.written.as_ref() != Some(&head.e_tag)
+                        && head.attributes.metadata != metadata =>
+                {
+                    return Err(Error::Contended { at: put.at.clone(), rounds: 1 });
+                }
                 Some(_) if unsupported => PutMode::Overwrite,
                 Some(head) => PutMode::Update(head.e_tag),
             };
@@ -342,8 +359,14 @@ impl Engine {
     }
 
     async fn put_whole_instead(&self, mut put: Put<'_>, why: WhyWhole) -> Result<PutReport, Error> {
-        let delta = self.own_delta(put.at).await?;
-        self.store_whole(&mut put, why, delta).await
+        let hiding = self.hiding(put.at).await?;
+        self.store_whole(&mut put, why, hiding).await
+    }
+
+    /// Which delta the writer of a whole object has to remove: the one that stands there before he stores his own. One that another
+    /// writer stores afterwards is newer. One HEAD.
+    async fn hiding(&self, at: &Location) -> Result<Hiding, Error> {
+        Ok(self.own_delta(at).await?.map_or(Hiding::Migrated, Hiding::Seen))
     }
 
     /// One HEAD: the entity tag of the object's delta form, if there is one of ours.
@@ -376,8 +399,8 @@ impl Engine {
         }
     }
 
-    /// Stores the object whole, then removes the delta that was seen before, which readers would ask for first.
-    async fn store_whole(&self, put: &mut Put<'_>, why: WhyWhole, delta: Option<ETag>) -> Result<PutReport, Error> {
+    /// Stores the object whole, then removes the delta that readers would ask for first.
+    async fn store_whole(&self, put: &mut Put<'_>, why: WhyWhole, hiding: Hiding) -> Result<PutReport, Error> {
         let at = whole_form(put.at);
         ensure_key(&at)?;
         let metadata =
@@ -387,10 +410,35 @@ impl Engine {
         put.sent += put.prepared.digest.size;
         put.request.progress.advance(Stage::Upload, put.prepared.digest.size);
         put.prepared.ensure_unchanged()?;
-        if let (Some(seen), Some(delta_at)) = (delta, delta_form(put.at)) {
-            self.remove_seen(&put.space, &delta_at, seen).await?;
+        if let Some(delta_at) = delta_form(put.at) {
+            match hiding {
+                Hiding::Nothing => {}
+                Hiding::Seen(seen) => self.remove_seen(&put.space, &delta_at, seen).await?,
+                Hiding::Migrated => self.remove_migrated(&put.space, &at, &delta_at, &receipt.e_tag).await?,
+            }
         }
         Ok(put.whole_report(at, why, receipt))
+    }
+
+    /// Removes a delta that a migration has made meanwhile of an older whole object. A migration looks at the whole form after it
+    /// stored its delta, and we look for a delta after we stored the whole form: one of the two sees the other. One HEAD, and another
+    /// one where there is such a delta.
+    async fn remove_migrated(
+        &self,
+        space: &DeltaSpace,
+        whole: &Location,
+        delta: &Location,
+        stored: &ETag,
+    ) -> Result<(), Error> {
+        let Some(head) = found(self.inner.store.head(delta).await)? else { return Ok(()) };
+        if made_of(&head.attributes.metadata).is_none_or(|of| of == *stored) {
+            return Ok(());
+        }
+        // Whoever has removed ours since, or replaced it, has had the last word.
+        match found(self.inner.store.head(whole).await)? {
+            Some(now) if now.e_tag == *stored => self.remove_seen(space, delta, head.e_tag).await,
+            _ => Ok(()),
+        }
     }
 
     /// Removes an object if it is still the one that was seen.
@@ -421,6 +469,16 @@ pub(super) enum Tried<'a> {
     Whole(Put<'a>, WhyWhole),
 }
 
+/// The delta that would hide a whole object.
+enum Hiding {
+    /// There can be none.
+    Nothing,
+    /// It was there before.
+    Seen(ETag),
+    /// Only one that a migration makes at the same time.
+    Migrated,
+}
+
 /// What came of trying to become the reference.
 enum Becoming {
     Reference(StoredReference),
@@ -430,7 +488,16 @@ enum Becoming {
 
 impl<'a> Put<'a> {
     pub(super) fn new(at: &'a Location, request: &'a PutRequest, prepared: Prepared) -> Self {
-        Self { at, space: DeltaSpace::of(at), request, prepared, writers: Vec::new(), sent: 0 }
+        Self {
+            at,
+            space: DeltaSpace::of(at),
+            request,
+            prepared,
+            writers: Vec::new(),
+            stands_for: None,
+            written: None,
+            sent: 0,
+        }
     }
 
     fn as_reference(&self, space: &DeltaSpace, e_tag: ETag) -> StoredReference {

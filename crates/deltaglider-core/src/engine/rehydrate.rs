@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 
-use super::head::{Candidate, candidates, logical_head, missing_field, not_found};
+use super::head::{Candidate, Standing, missing_field};
 use super::put::{ensure_key, is_own_delta};
 use super::{ContentStream, Engine, GetRequest, LogicalHead, MAX_ROUNDS};
 use crate::delta_space::{StoredName, delta_form, is_escaped};
@@ -45,13 +45,6 @@ pub enum Rehydrated {
     Already,
     /// Its key is one of the internal names: in its place a plain object would be taken for an internal one, or hidden.
     Reserved,
-}
-
-/// What stands for an object now.
-struct Standing {
-    candidate: Candidate,
-    stored: ObjectHead,
-    head: LogicalHead,
 }
 
 impl Engine {
@@ -147,18 +140,6 @@ impl Engine {
     /// 6 more requests where it goes.
     pub async fn release_reference(&self, object: &Location) -> Result<bool, Error> {
         self.remove_unused_reference(&DeltaSpace::of(object)).await
-    }
-
-    async fn standing(&self, at: &Location) -> Result<Standing, Error> {
-        for _ in 0..2 {
-            for candidate in candidates(at) {
-                let Some(stored) = found(self.inner.store.head(candidate.at()).await)? else { continue };
-                if let Some(head) = logical_head(&candidate, &stored)? {
-                    return Ok(Standing { candidate, stored, head });
-                }
-            }
-        }
-        Err(not_found(Operation::Head, at).into())
     }
 
     /// Takes our record off a whole object, by a copy onto itself; `None` where it changed meanwhile.
@@ -262,7 +243,7 @@ impl Engine {
     }
 
     /// Reads a stored object to its end; `None` where it is not the one with this entity tag any more.
-    async fn plain_digest(&self, at: &Location, e_tag: &ETag) -> Result<Option<Sha256>, Error> {
+    pub(super) async fn plain_digest(&self, at: &Location, e_tag: &ETag) -> Result<Option<Sha256>, Error> {
         let options = GetOptions { if_match: Some(e_tag.clone()), range: None };
         let mut body = match self.inner.store.get(at, options).await {
             Ok(object) => object.body,

@@ -72,7 +72,8 @@ impl Engine {
     ///
     /// Requests: the pages of the listing, one HEAD for each delta and each temporary copy, and for each space: quick, one HEAD of its
     /// reference; full, one GET of it, one GET of the beginning of each delta of a packed file that xdelta3 may have unpacked, and
-    /// one of the whole of it where it has. One HEAD for each whole object whose name is a delta's too. Where a reference is missing: a listing of the
+    /// one of the whole of it where it has. One HEAD for each whole object whose name is a delta's too, and one GET where it has no record and
+    /// its delta is lost. Where a reference is missing: a listing of the
     /// trash, one HEAD for each whole object of the space, and one GET for each that has no record and may be the reference.
     pub fn repair_plan(&self, request: RepairRequest) -> BoxStream<'static, Result<Finding, Error>> {
         let engine = self.clone();
@@ -338,6 +339,10 @@ impl Engine {
             };
             let whole_content = match Record::read(&head.head.attributes.metadata) {
                 Ok(Record::Whole(content)) => content.sha256,
+                // Only its content tells: a migration may have been broken off.
+                Ok(Record::Foreign) if lost && delta.size == Some(head.head.size) => {
+                    self.plain_digest(&at, &head.head.e_tag).await?
+                }
                 _ => None,
             };
             let facts = BothForms {
