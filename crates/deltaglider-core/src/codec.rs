@@ -158,7 +158,7 @@ impl ReferenceSize {
 
 /// What became of the bytes of a target, and what the bytes of its delta are for.
 ///
-/// A compressed stream counts with its compressed bytes, and what is in it with its own: the first five may come to more than the
+/// A compressed stream counts with its compressed bytes, and what is in it with its own: the first six may come to more than the
 /// target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,6 +169,8 @@ pub struct DeltaParts {
     pub reencoded: u64,
     /// In compressed streams that are made again from their tokens.
     pub tokens: u64,
+    /// In streams of xz, bzip2 and zstd that the library of the program makes again from their content.
+    pub repacked: u64,
     /// In compressed streams that are kept as they are.
     pub raw: u64,
     /// Bytes outside of streams, at every depth, packed with what they resemble in the reference.
