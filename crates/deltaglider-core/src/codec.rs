@@ -86,7 +86,8 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
     /// Bytes of memory to allow for preparing an ordinary reference, encoding, and decoding again, the reference in memory
     /// included, the target not; `None` where no setting of the codec fits into `limit`.
     ///
-    /// Where the reference is prepared already, this is enough; else a call may still fail with [`CodecError::Memory`].
+    /// Where the reference is prepared already, this is enough to encode, and to decode what takes no more than usual; else a call
+    /// may still fail with [`CodecError::Memory`], which says how much is enough.
     fn memory(&self, reference: ReferenceSize, target_size: u64, limit: u64) -> Option<u64>;
 
     /// Writes a delta that gives `target` from `reference`, and tells what became of the target's bytes.
