@@ -15,7 +15,8 @@ pub(super) fn look(search: &mut Search<'_>, place: &Place, format: Format) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::archives::{Gzip, Tar, ar, find, find_2, pack, text_of};
+    use super::super::archives::{Gzip, Tar, ar, find, find_2, inflate, noise, pack, text_of};
+    use super::super::{Limits, layout};
     use super::*;
 
     #[test]
@@ -50,6 +51,26 @@ mod tests {
             assert!(plains == [&one[..], &two], "{format:?}");
             let cut = file.len() - b"behind".len() - 1;
             assert_eq!(find_2(&file[..cut]).streams.len(), 1, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn what_unpacks_for_nothing_is_bounded() {
+        let good = pack(Format::Zstd, &text_of(2000));
+        for format in [Format::Xz, Format::Bzip2, Format::Zstd] {
+            // Of zeros alone, bzip2's would be too short to be looked at.
+            let bomb = pack(format, &[noise(100), vec![0; 4 << 20]].concat());
+            // Cut short, and too long for the limit.
+            for broken in [&bomb[..bomb.len() - 1], &bomb] {
+                let found = |count: usize| {
+                    let mut members = vec![(&b"broken"[..], broken); count];
+                    members.push((b"good", &good));
+                    let limits = Limits::within(1 << 20).second();
+                    layout(&ar(&members), &limits, &inflate).streams.len()
+                };
+                // Each counts for all that might have come, and twice as much may come for nothing.
+                assert_eq!((found(0), found(1), found(2)), (1, 1, 0), "{format:?}");
+            }
         }
     }
 }

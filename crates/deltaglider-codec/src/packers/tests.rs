@@ -1,3 +1,5 @@
+//! Packers give what the libraries give, and streams that were made to harm are bounded.
+
 use deltaglider_testkit::codec_conformance::{noise, text};
 use proptest::prelude::*;
 
