@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use deltaglider_codec::Dgd1Codec;
+use deltaglider_codec::{Dgd1Codec, Effort};
 use deltaglider_core::codec::{CodecLimits, DeltaCodec};
 use deltaglider_core::digest::Sha256;
 use peak_alloc::PeakAlloc;
@@ -16,9 +16,12 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// Bytes of memory that every codec is given.
 pub const MEMORY: u64 = 64 << 20;
 
+/// The versions of `dgd1`, and the memory that each is given: the second one unpacks what takes a window.
+pub const VERSIONS: [(u8, u64); 2] = [(1, MEMORY), (2, 512 << 20)];
+
 /// Two versions of an archive whose streams an encoder makes again, are kept as tokens, and lie in one another, with what is
 /// plain between them.
-static VERSIONS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+static ARCHIVES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     ["1", "2"].map(|version| {
         let vector = |name: &str| read(&vectors().join("encoders").join(version).join(name));
         let plain = read(&vectors().join(format!("encoders/plaintext-{version}.bin")));
@@ -27,7 +30,7 @@ static VERSIONS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
 });
 
 /// The reference of the targets that decode.
-pub static REFERENCE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(VERSIONS[0].clone()));
+pub static REFERENCE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(ARCHIVES[0].clone()));
 
 /// The same, prepared for `dgd1`.
 pub static PREPARED: LazyLock<Bytes> =
@@ -35,7 +38,7 @@ pub static PREPARED: LazyLock<Bytes> =
 
 /// Targets whose deltas are seeds: another version, the reference itself, parts of them, archives that are small, and nothing.
 pub fn targets() -> Vec<Bytes> {
-    let [first, second] = &*VERSIONS;
+    let [first, second] = &*ARCHIVES;
     let mut targets = archives();
     targets.retain(|archive| archive.len() < 4000);
     let parts = [second, first, &first[..5000], &second[second.len() - 4000..], b""];
@@ -50,9 +53,32 @@ pub fn delta(codec: &dyn DeltaCodec, reference: &Bytes, target: &Bytes) -> Vec<u
     delta
 }
 
+/// Deltas of version 2, against the same reference.
+pub fn second_deltas() -> Vec<Vec<u8>> {
+    let deltas = packed().into_iter().map(|target| {
+        let (codec, target) = (Dgd1Codec::new(Effort::Max), Bytes::from(target));
+        let mut delta = Vec::new();
+        let limits = limits_within(1 << 30, target.len() as u64);
+        codec.encode(&*PREPARED, &target, &mut delta, &limits).expect("encoded");
+        delta
+    });
+    deltas.filter(|delta| delta[4] == 2).collect()
+}
+
+/// Streams of xz, bzip2 and zstd, and a package of Debian.
+pub fn packed() -> Vec<Vec<u8>> {
+    let names = ["xz-6.xz", "xz-blocks-6.xz", "bzip2-9.bz2", "python-zstandard-3.zst", "dpkg-deb-6.deb"];
+    names.map(|name| read(&vectors().join("encoders/2").join(name))).into()
+}
+
 /// The bounds of a call.
 pub fn limits(target_size: u64) -> CodecLimits {
-    CodecLimits { memory: MEMORY, target_size }
+    limits_within(MEMORY, target_size)
+}
+
+/// The bounds of a call that is given so much memory.
+pub fn limits_within(memory: u64, target_size: u64) -> CodecLimits {
+    CodecLimits { memory, target_size }
 }
 
 /// Archives of every container that the project has vectors of, all of them small.

@@ -4,10 +4,13 @@
 
 gives the target of every `NAME.delta` there, or `NAME.N.delta`, from `NAME.reference`, and compares it with `NAME.target`. Then
 it damages each in many ways, all of which have to be found. Needs `zstandard`. Of the encoders that may make a stream it has
-zlib; the vectors of the others are those called `encoder-*`.
+zlib; the vectors of the others are those called `encoder-*`. Of the packers it has libbz2, liblzma without blocks, and libzstd
+where that is the version which the packer's number stands for; vectors of others are called `second-*`.
 """
 
+import bz2
 import hashlib
+import lzma
 import pathlib
 import random
 import struct
@@ -22,22 +25,30 @@ from deflate_tokens import Bytes, Damaged, Unsupported, check
 from expanded_reference import Budget, Search, body, packed
 
 MIB = 1 << 20
-HEADER, MAGIC, VERSION = 104, b"DGD1", 1
+HEADER, MAGIC, VERSIONS = 104, b"DGD1", (1, 2)
 MAX_DIRECTORY, MAX_FRAME, MAX_PREFIX, MAX_NESTING = 256 * MIB, 64 * MIB, 1024 * MIB, 8
 PLAIN, COPY, STREAM = 0, 1, 2
-ENCODER, TOKENS, GUIDED = 1, 2, 3
+ENCODER, TOKENS, GUIDED, PACKED = 1, 2, 3, 4
+XZ, BZIP2, ZSTD = 1, 2, 3
+MAX_SETTINGS = 8
 ENCODERS = {1: "zlib", 2: "Chromium's zlib", 3: "zlib-rs", 4: "miniz_oxide", 5: "GNU gzip"}
 MEMORY = 1024 * MIB  # for the plaintext of one stream
 MUTATIONS = 200  # of every kind
 
 
 class Reference:
-    def __init__(self, content):
+    def __init__(self, content, version=1):
         self.length, self.sha256 = len(content), hashlib.sha256(content).digest()
         limit = min(32 * len(content) + 64 * MIB, 2048 * MIB)
-        found = Search(content, Budget(len(content), expanded=limit), 0).streams
+        self.content, self.later = content, None
+        found = Search(content, Budget(len(content), expanded=limit, version=version), 0).streams
         self.form = body(content, found) + packed(content, found)
         self.streams, self.tokens = list(compressed(content, found)), {}
+
+    def second(self):
+        """The reference in its form of version 2."""
+        self.later = self.later or Reference(self.content, 2)
+        return self.later
 
     def tokens_of(self, number):
         if number not in self.tokens:
@@ -47,7 +58,8 @@ class Reference:
     def stream(self, number):
         """The tokens and the plaintext of a stream."""
         check(number < len(self.streams), "a stream that the reference has not")
-        return self.tokens_of(number), zlib.decompress(self.streams[number], -15)
+        tokens = self.tokens_of(number)
+        return tokens, zlib.decompress(self.streams[number], -15)
 
 
 def compressed(content, streams):
@@ -59,8 +71,12 @@ def compressed(content, streams):
 class Header:
     def __init__(self, delta):
         check(len(delta) >= HEADER, "it is shorter than a header")
-        check(delta[:8] == MAGIC + bytes([VERSION, 0, 0, 0]), "magic, version or reserved")
+        check(delta[:4] == MAGIC, "the magic number")
         check(hashlib.sha256(delta[:96]).digest()[:8] == delta[96:HEADER], "the digest of the header")
+        self.version = delta[4]
+        if self.version > max(VERSIONS):
+            raise Unsupported(f"version {self.version}")
+        check(self.version in VERSIONS and delta[5:8] == bytes(3), "version or reserved")
         self.reference_length, self.target_length = struct.unpack_from("<QQ", delta, 8)
         self.reference_sha256, self.target_sha256 = delta[24:56], delta[56:88]
         self.directory_packed, self.directory_length = struct.unpack_from("<II", delta, 88)
@@ -80,8 +96,9 @@ class Frame:
 
 
 class Directory:
-    def __init__(self, data):
-        self.data, self.copied = Bytes(data), 0
+    def __init__(self, data, version):
+        self.data, self.copied, self.version = Bytes(data), 0, version
+        self.form = (self.number(), self.number()) if version == 2 else None
         self.parts = self.read_parts(0)
         self.side, self.body = self.read_frames(), self.read_frames()
         check(self.data.done(), "something follows the directory")
@@ -105,8 +122,17 @@ class Directory:
             check(start >= 0, "a copy from before the form")
             self.copied = start + length
             return Part(kind, length, start=start)
-        how, taken = self.number(), self.number()
+        how = self.number()
+        if how == PACKED and self.version == 2:
+            taken = self.number(), self.read_settings()
+        else:
+            taken = self.number()
         return Part(kind, length, how=how, taken=taken, parts=self.read_parts(nesting + 1))
+
+    def read_settings(self):
+        count = self.number()
+        check(count <= MAX_SETTINGS, "the settings of a packer")
+        return [self.number() for _ in range(count)]
 
     def read_frames(self):
         return [self.read_frame() for _ in range(self.number())]
@@ -147,13 +173,18 @@ class Opened:
         self.reference, self.header, self.made, data = reference, Header(delta), [], Bytes(delta)
         check(self.header.reference_length == reference.length, "the length of the reference")
         check(self.header.reference_sha256 == reference.sha256, "another reference")
+        if self.header.version == 2:
+            self.reference = reference.second()
         data.take(HEADER)
         self.packed_directory = data.take(self.header.directory_packed)
         self.packed_frames = data.take(len(delta) - data.at)
         self.set_directory(unpack(self.packed_directory, self.header.directory_length))
 
     def set_directory(self, raw):
-        self.raw_directory, self.directory = raw, Directory(raw)
+        self.raw_directory, self.directory = raw, Directory(raw, self.header.version)
+        if self.directory.form:
+            form, streams = self.directory.form
+            check((form, streams) == (len(self.reference.form), len(self.reference.streams)), "another form")
         frames = Bytes(self.packed_frames)
         self.side = b"".join(self.unpack(frame, frames, self.token_prefix) for frame in self.directory.side)
         self.body = b"".join(self.unpack(frame, frames, self.form_prefix) for frame in self.directory.body)
@@ -188,9 +219,11 @@ class Opened:
             return self.reference.form[part.start : part.start + part.length]
         check(sum(inner.length for inner in part.parts) <= MEMORY, "a stream needs too much memory")
         plaintext = b"".join(self.part(inner, body, side) for inner in part.parts)
-        taken = side.take(part.taken)
-        check(part.how in (ENCODER, TOKENS, GUIDED), "how a stream is made")
-        if part.how == GUIDED:
+        taken = part.taken if isinstance(part.taken, tuple) else side.take(part.taken)
+        check(part.how in (ENCODER, TOKENS, GUIDED) or isinstance(taken, tuple), "how a stream is made")
+        if part.how == PACKED:
+            made = packed_by(plaintext, *taken)
+        elif part.how == GUIDED:
             made = guided_streams.stream_of(plaintext, taken, self.reference.stream)
         else:
             made = encoded(plaintext, taken) if part.how == ENCODER else deflate_tokens.stream_of(plaintext, taken)
@@ -216,6 +249,31 @@ def encoded(plaintext, side):
         raise Unsupported(ENCODERS[encoder])
     stream = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
     return stream.compress(plaintext) + stream.flush()
+
+
+def packed_by(content, packer, settings):
+    if packer == BZIP2:
+        check(len(settings) == 1 and 1 <= settings[0] <= 9, "the settings of bzip2")
+        return bz2.compress(content, settings[0])
+    if packer == XZ:
+        check(len(settings) == 3, "the settings of xz")
+        preset, sum_of, block = settings
+        check(preset & 15 <= 9 and preset < 32 and sum_of in (0, 1, 4, 10) and block <= 1 << 31, "the settings of xz")
+        if block:
+            raise Unsupported("xz in blocks")
+        return lzma.compress(content, check=sum_of, preset=preset & 15 | (lzma.PRESET_EXTREME if preset & 16 else 0))
+    if packer == ZSTD:
+        check(len(settings) == 2, "the settings of zstd")
+        level, flags = settings
+        check(1 <= level <= 22 and flags < 16 and flags & 12 != 12 and (not flags & 8 or flags & 2), "the settings of zstd")
+        if zstandard.ZSTD_VERSION != (1, 5, 7) or flags & 8 or not flags & 2:
+            raise Unsupported("this zstd")
+        threads = flags >> 2 & 1
+        compressor = zstandard.ZstdCompressor(level, write_checksum=bool(flags & 1), threads=threads)
+        if not threads and len(content) > 1 << 17:
+            raise Unsupported("this zstd")
+        return compressor.compress(content)
+    raise Unsupported(f"packer {packer}")
 
 
 # Damage.
@@ -306,7 +364,7 @@ def main(directory):
             check_run(all(tokens), f"{path.name}: the tokens are others than those of the stream")
             opened += 1
         except Unsupported as unsupported:
-            check_run(name.startswith("encoder-"), f"{path.name}: {unsupported}")
+            check_run(name.startswith(("encoder-", "second-")), f"{path.name}: {unsupported}")
             print(f"{path.name}: by {unsupported}, which is not here")
             refused += 1
         counts = damage(name, reference, delta, target)

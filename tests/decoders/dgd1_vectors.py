@@ -6,8 +6,10 @@ PROGRAM is the example `delta` of `deltaglider-codec`. Plaintexts, and streams b
 by real encoders, which stand beside the directory.
 """
 
+import bz2
 import hashlib
 import io
+import lzma
 import pathlib
 import random
 import subprocess
@@ -22,6 +24,8 @@ from deflate_tokens import varint
 # Bytes of memory that the encoder may take where it is not what the program takes by itself: `frames` gets small frames so,
 # `raw` no plaintext of its target. `tests/golden.rs` has the same.
 MEMORY = {"frames": 96 << 20, "raw": 40 << 20}
+# The vectors of version 2, which the highest effort writes.
+SECOND = "second-"
 HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 
 
@@ -93,6 +97,14 @@ def tarred(members):
             about.size = len(content)
             archive.addfile(about, io.BytesIO(content))
     return out.getvalue()
+
+
+def archived(members):
+    """A package of Debian: names and contents."""
+    out = b"!<arch>\n"
+    for name, content in members:
+        out += f"{name:<16}1577836800  0     0     100644  {len(content):<10}`\n".encode() + content + b"\n" * (len(content) % 2)
+    return out
 
 
 def odd(plain):
@@ -172,6 +184,19 @@ def pairs(encoders):
     # More plaintext than one prefix holds.
     sections = [one[at : at + 2000] * 600 for at in range(0, 8000, 2000)]
     yield "frames", gzip(b"".join(sections)), gzip(b"".join([sections[3][5000:900000], sections[1], two[:1000], sections[0][:300000]]))
+    # In one block, as xz did it, which Python does; in blocks, as dpkg does it, from the vectors by real encoders.
+    for name, pack in (("xz", lambda plain: lzma.compress(plain, preset=6)), ("bzip2", lambda plain: bz2.compress(plain, 9))):
+        yield SECOND + name, pack(one[:8000]), pack(edited(one[:8000]))
+    yield SECOND + "zstd", *((encoders / str(version) / "python-zstandard-19.zst").read_bytes() for version in (1, 2))
+    yield SECOND + "xz-blocks", *((encoders / str(version) / "xz-blocks-6.xz").read_bytes() for version in (1, 2))
+    yield SECOND + "dpkg-deb", *((encoders / str(version) / "dpkg-deb-6.deb").read_bytes() for version in (1, 2))
+    # DEFLATE in a tar in bzip2 in an archive, tokens beside an encoder, copies of what is packed, streams behind each other.
+    data = lambda text, more: bz2.compress(tarred([("a.1.gz", gzip(text)), ("b.gz", gzip(more, flush_every=700)), ("c", more)]), 1)
+    control = lzma.compress(tarred([("control", one[20000:22000])]), preset=1)
+    members = lambda text, more: archived(
+        [("debian-binary", b"2.0\n"), ("control.tar.xz", control), ("data.tar.bz2", data(text, more) + bz2.compress(text, 2))]
+    )
+    yield SECOND + "package", members(one[:4000], one[4000:8000]), members(edited(one[:4000]), edited(one[4000:8000]))
     nested = lambda members, text: gzip(tarred([("in/some.zip", zipped(members)), ("text", text)]), level=9)
     yield "zip-in-tar-gz", nested(zip_one, one[:3000]), nested(zip_two, edited(one[:3000]))
 
@@ -185,7 +210,8 @@ def main(directory, program):
                 path.write_bytes(content)
         if not paths[2].exists():
             memory = [str(MEMORY[name])] if name in MEMORY else []
-            subprocess.run([program, "encode", "dgd1", "default", *paths, *memory], check=True)
+            effort = "max" if name.startswith(SECOND) else "default"
+            subprocess.run([program, "encode", "dgd1", effort, *paths, *memory], check=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ makes the form of each file in the directory with 64 MiB of plaintext allowed, a
 there: `NAME STREAMS SHA256-OF-THE-FORM SHA256-OF-THE-MAP`. With `--write` it writes that file.
 """
 
+import bz2
 import hashlib
+import lzma
 import pathlib
 import struct
 import sys
@@ -21,8 +23,57 @@ class Stream:
 
 
 class Budget:
-    def __init__(self, length, expanded=64 << 20, depth=4, streams=1 << 20):
+    def __init__(self, length, expanded=64 << 20, depth=4, streams=1 << 20, version=1):
         self.expanded, self.depth, self.streams, self.vain = expanded, depth, streams, expanded + length
+        self.version = version
+
+
+# Of version 2: what a stream begins with, and how many bytes one of its bytes counts for where it is none.
+PACKED = {b"\xfd7zXZ\0": 1 << 13, b"BZh": 1 << 20, b"\x28\xb5\x2f\xfd": 1 << 16}
+
+
+def format_of(data):
+    return next((magic for magic in PACKED if data.startswith(magic)), None)
+
+
+def unpack(magic, data, limit):
+    """What a stream of one of these formats gives, and its length; None where it is none or gives too much."""
+    try:
+        if magic == b"\x28\xb5\x2f\xfd":
+            import zstandard
+
+            stream = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            plain, over = stream.decompress(data), stream.eof
+        else:
+            xz = magic != b"BZh"
+            stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=72 << 20) if xz else bz2.BZ2Decompressor()
+            plain, over = stream.decompress(data, limit + 1), stream.eof
+            if not over and len(plain) <= limit:
+                plain += stream.decompress(b"", limit + 1 - len(plain))
+                over = stream.eof
+    except (lzma.LZMAError, OSError, EOFError, RuntimeError):
+        return None
+    except Exception as error:
+        if type(error).__name__ == "ZstdError":
+            return None
+        raise
+    if len(plain) > limit or not over:
+        return None
+    return plain, len(data) - len(stream.unused_data)
+
+
+def padding(magic, data):
+    if magic == b"BZh":
+        return 0
+    if magic == b"\xfd7zXZ\0":
+        return len(data) - len(data.lstrip(b"\0"))
+    at = 0
+    while at + 8 <= len(data) and data[at] & 0xF0 == 0x50 and data[at + 1 : at + 4] == b"\x2a\x4d\x18":
+        length = struct.unpack_from("<I", data, at + 4)[0]
+        if at + 8 + length > len(data):
+            break
+        at += 8 + length
+    return at
 
 
 def inflate(data, limit):
@@ -50,17 +101,22 @@ class Search:
             self.gzip(start, end, path)
         elif tar_header(part):
             self.tar(start, end, path, nesting)
+        elif self.budget.version == 2 and part.startswith(b"!<arch>\n"):
+            self.ar(start + 8, end, path, nesting)
+        elif self.budget.version == 2 and format_of(part):
+            self.packed(start, end, path, format_of(part))
         else:
             self.zip(start, part, path, nesting)
 
-    def attempt(self, start, end, limit, exact, path):
+    def attempt(self, start, end, limit, exact, path, magic=None):
         budget = self.budget
         if budget.streams == 0 or budget.vain == 0:
             return None
-        found = inflate(self.content[start:end], limit)
+        part = self.content[start:end]
+        found = unpack(magic, part, limit) if magic else inflate(part, limit)
         waste = lambda count: setattr(budget, "vain", max(0, budget.vain - count))
         if found is None:
-            waste(end - start + min(limit, 1032 * (end - start)))
+            waste(end - start + min(limit, PACKED.get(magic, 1032) * (end - start)))
             return None
         plain, length = found
         if exact is not None and (length, len(plain)) != (end - start, exact):
@@ -89,6 +145,23 @@ class Search:
             at = min(stop + 8, end)
             while at < end and self.content[at] == 0:
                 at += 1
+
+    def ar(self, at, end, path, nesting):
+        while at + 60 <= end:
+            header, start = self.content[at : at + 60], at + 60
+            digits = header[48:58].rstrip(b" \t\n\x0c\r")
+            if header[58:] != b"`\n" or not digits.isdigit() or start + int(digits) > end:
+                return
+            name = header[:16].rstrip(b" \t\n\x0c\r").removesuffix(b"/")
+            self.look(start, start + int(digits), join(path, name), nesting + 1)
+            at = start + int(digits) + int(digits) % 2
+
+    def packed(self, at, end, path, magic):
+        while self.content.startswith(magic, at, end):
+            stop = self.attempt(at, end, self.budget.expanded, None, path, magic)
+            if stop is None:
+                return
+            at = stop + padding(magic, self.content[stop:end])
 
     def tar(self, at, end, path, nesting):
         name = size = None

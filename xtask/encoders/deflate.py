@@ -1,6 +1,6 @@
-"""Compresses a file: `deflate.py ENCODER version`, or `deflate.py ENCODER gz|zip LEVEL FILE OUT`.
+"""Compresses a file: `deflate.py ENCODER version`, or `deflate.py ENCODER gz|zip|zst LEVEL FILE OUT`.
 
-ENCODER is `python`, for the standard library, or `zlib-ng`, for the package of that name.
+ENCODER is `python`, for the standard library, or `zlib-ng` or `zstandard`, for the package of that name.
 """
 
 import os
@@ -12,6 +12,8 @@ encoder, format, *rest = sys.argv[1:]
 if encoder == "zlib-ng":
     from zlib_ng import gzip_ng as gzip
     from zlib_ng import zlib_ng
+elif encoder == "zstandard":
+    import zstandard
 else:
     import gzip
 
@@ -19,6 +21,8 @@ if format == "version":
     python = sys.version.split()[0]
     if encoder == "zlib-ng":
         print(f"zlib-ng {zlib_ng.ZLIBNG_VERSION} by Python {python}")
+    elif encoder == "zstandard":
+        print(f"zstd {'.'.join(map(str, zstandard.ZSTD_VERSION))} by Python {python}")
     else:
         print(f"Python {python}, zlib {zlib.ZLIB_RUNTIME_VERSION}")
     sys.exit()
@@ -29,6 +33,9 @@ with open(file, "rb") as source:
 if format == "gz":
     with open(out, "wb") as to, gzip.GzipFile("", "wb", int(level), to, mtime=0) as member:
         member.write(content)
+elif format == "zst":
+    with open(out, "wb") as to:
+        to.write(zstandard.ZstdCompressor(int(level), write_checksum=True).compress(content))
 else:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=int(level)) as archive:
         archive.writestr(zipfile.ZipInfo(os.path.basename(file)), content, zipfile.ZIP_DEFLATED, int(level))

@@ -1,4 +1,4 @@
-//! Vectors by real encoders: the same two plaintexts, compressed by the programs that make gzip and zip files in the world.
+//! Vectors by real encoders: the same two plaintexts, compressed by the programs that make compressed files in the world.
 //!
 //! The vectors are committed; making them again needs the programs, the tests do not. What is missing here keeps the
 //! vectors that it has.
@@ -30,7 +30,7 @@ const BUDGET: u64 = 3 << 20;
 const HEAD: &str = "\
 # Vectors by real encoders
 
-Two versions of a file, `plaintext-1.bin` and `plaintext-2.bin`, each compressed by the programs that make gzip and zip files in the world: `1/gzip-6.gz` holds the first, `2/gzip-6.gz` the second. `cargo xtask encoders` makes them again, and this page; a program that is not there is named by it and keeps its vectors. The programs `deflate.*` are in `xtask/encoders`.
+Two versions of a file, `plaintext-1.bin` and `plaintext-2.bin`, each compressed by the programs that make gzip, zip, xz, bzip2 and zstd files and Debian's packages in the world: `1/gzip-6.gz` holds the first, `2/gzip-6.gz` the second. `cargo xtask encoders` makes them again, and this page; a program that is not there is named by it and keeps its vectors. The programs `deflate.*` are in `xtask/encoders`.
 
 | name | format | levels | encoder | command |
 |---|---|---|---|---|

@@ -62,9 +62,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let parts = codec.encode(&prepared(&*codec, reference)?, &target, &mut body, &limits)?;
             body.flush()?;
             let size = fs::metadata(delta)?.len();
-            let DeltaParts { copied, reencoded, tokens, raw, plain, side, body, .. } = parts;
+            let DeltaParts { copied, reencoded, tokens, repacked, raw, plain, side, body, .. } = parts;
             println!(
-                r#"{{"codec": "{}", "target": {}, "delta": {size}, "parts": {{"copied": {copied}, "reencoded": {reencoded}, "tokens": {tokens}, "raw": {raw}, "plain": {plain}, "side": {side}, "body": {body}}}}}"#,
+                r#"{{"codec": "{}", "target": {}, "delta": {size}, "parts": {{"copied": {copied}, "reencoded": {reencoded}, "tokens": {tokens}, "repacked": {repacked}, "raw": {raw}, "plain": {plain}, "side": {side}, "body": {body}}}}}"#,
                 codec.id(),
                 target.size()
             );

@@ -1,12 +1,14 @@
-//! Finds the compressed streams of gzip, zip and tar, however deep, and makes the expanded form of a reference.
+//! Finds the compressed streams of archives, however deep, and makes the expanded form of a reference.
 //!
 //! What is not understood is plain: nothing here fails. The rules are those of `docs/formats/expanded-reference.md`; both sides
 //! of a delta follow them, so a change of them is a new version.
 
+mod ar;
 mod expanded;
 mod fields;
 mod gzip;
 mod map;
+mod packed;
 mod search;
 mod tar;
 mod zip;
@@ -29,6 +31,7 @@ pub(crate) use self::map::DamagedMap;
 pub(crate) use self::map::ReferenceMap;
 use self::search::{Budget, Search};
 use crate::deflate::{Inflated, NotInflated};
+use crate::packers::Format;
 
 /// A stream with fewer compressed bytes stays plain: what it takes to describe one is more than it can save.
 pub(crate) const SHORTEST_STREAM: usize = 64;
@@ -48,12 +51,28 @@ pub(crate) struct Limits {
     pub depth: u8,
     /// Streams in all.
     pub streams: usize,
+    /// Which formats are known.
+    pub version: Version,
+}
+
+/// A version of the rules by which streams are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// DEFLATE in gzip, zip and tar.
+    One,
+    /// xz, bzip2, zstd and ar besides.
+    Two,
 }
 
 impl Limits {
     /// Four streams in one another and a million in all, as version 1 has them, with `expanded` bytes of plaintext.
     pub(crate) const fn within(expanded: usize) -> Self {
-        Self { expanded, depth: 4, streams: 1 << 20 }
+        Self { expanded, depth: 4, streams: 1 << 20, version: Version::One }
+    }
+
+    /// The same limits, for version 2.
+    pub(crate) const fn second(self) -> Self {
+        Self { version: Version::Two, ..self }
     }
 }
 
@@ -64,18 +83,20 @@ pub(crate) struct Layout {
     pub streams: Vec<Stream>,
 }
 
-/// A raw DEFLATE stream, inflated.
+/// A compressed stream, unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stream {
+    /// What it is packed in; none for raw DEFLATE.
+    pub format: Option<Format>,
     /// Where it is in its parent: the content, or the plaintext of the stream around it.
     pub range: Range<usize>,
     /// The names that lead to it from its parent, joined by NUL: at most the last 256 bytes of them, or none.
     pub path: Vec<u8>,
-    /// What it inflates to; nothing where it is known.
+    /// What it unpacks to; nothing where it is known.
     pub plain: Vec<u8>,
     /// The streams in `plain`.
     pub inner: Layout,
-    /// Where it stands already, if that is known: such a stream is not inflated.
+    /// Where it stands already, if that is known: such a stream is not unpacked.
     pub known: Option<usize>,
 }
 
@@ -89,6 +110,16 @@ pub(crate) enum Piece<'a> {
 }
 
 impl Layout {
+    /// Bytes of plaintext of all streams.
+    pub(crate) fn plaintext(&self) -> usize {
+        self.streams.iter().map(|stream| stream.plain.len() + stream.inner.plaintext()).sum()
+    }
+
+    /// Whether any stream, however deep, is one that version 2 alone knows.
+    pub(crate) fn has_packed(&self) -> bool {
+        self.streams.iter().any(|stream| stream.format.is_some() || stream.inner.has_packed())
+    }
+
     /// The parts of a content of `length` bytes, one behind the other.
     pub(crate) fn pieces(&self, length: usize) -> impl Iterator<Item = Piece<'_>> {
         let starts = self.streams.iter().map(|stream| stream.range.start).chain([length]);
@@ -144,7 +175,7 @@ mod tests {
     use super::*;
 
     fn stream(range: Range<usize>) -> Stream {
-        Stream { range, path: Vec::new(), plain: Vec::new(), inner: Layout::default(), known: None }
+        Stream { format: None, range, path: Vec::new(), plain: Vec::new(), inner: Layout::default(), known: None }
     }
 
     #[test]

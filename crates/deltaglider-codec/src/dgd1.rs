@@ -11,6 +11,7 @@ mod frames;
 mod known;
 mod prepared;
 mod recipe;
+mod second;
 mod similar;
 mod source;
 mod streams;
@@ -82,7 +83,13 @@ impl DeltaCodec for Dgd1Codec {
                 (budget::least(held, target_size), budget::usual(held, target_size))
             }
         };
-        (least <= limit).then(|| usual.max(least).min(limit))
+        let second = match (self.effort, reference) {
+            (Effort::Max, ReferenceSize::Stored(stored)) => budget::usual_second(stored),
+            // Of its form it is not known what it is the form of: at most as many bytes.
+            (Effort::Max, ReferenceSize::Prepared(prepared)) => budget::usual_second(prepared),
+            _ => 0,
+        };
+        (least <= limit).then(|| usual.max(least).saturating_add(second).min(limit))
     }
 
     fn encode(
@@ -96,7 +103,20 @@ impl DeltaCodec for Dgd1Codec {
         let reference = Prepared::read(reference)?;
         let held = reference.memory() as u64;
         let budget = Budget::share(held, target.size(), limits.memory, self.effort)?;
-        let made = encode::encode(&reference, &whole(target)?, &budget, self.effort)?;
+        let target = whole(target)?;
+        let second = match self.effort {
+            Effort::Max => second::encode(&reference, &target, &budget, limits.memory, self.effort)?,
+            _ => None,
+        };
+        let made = match second {
+            // As with version 1, what takes so little is not tried otherwise.
+            Some(second) if second.length() <= target.len() / 4 * 3 => second,
+            Some(second) => {
+                let first = encode::encode(&reference, &target, &budget, self.effort)?;
+                if second.length() < first.length() { second } else { first }
+            }
+            None => encode::encode(&reference, &target, &budget, self.effort)?,
+        };
         delta.write_all(&made.head)?;
         for frame in &made.frames {
             delta.write_all(frame)?;

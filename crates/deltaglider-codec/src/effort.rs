@@ -8,6 +8,6 @@ pub enum Effort {
     /// Spends CPU where it pays.
     #[default]
     Default,
-    /// Tries whatever can save a byte.
+    /// Tries whatever can save a byte, and spends minutes on archives in xz: to encode, and each time that they are decoded.
     Max,
 }

@@ -9,6 +9,7 @@ mod fingerprints;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
 pub mod measure;
+mod packers;
 mod threads;
 mod varint;
 pub mod vcdiff;

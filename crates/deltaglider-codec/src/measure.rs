@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::deflate;
 use crate::dgd1::forged;
+use crate::packers::{self, Format, Packer};
 
 /// Plaintext and length of the stream at the start of `input`.
 #[must_use]
@@ -38,10 +39,10 @@ pub fn rebuild(kind: u8, plain: &[u8], side: &[u8], length: usize, other: &[u8])
     deflate::rebuild(kind, plain, side, length, &|number| (number == 0).then_some(other)).ok()
 }
 
-/// A delta with this directory before these frames, and how long a target it promises.
+/// A delta of a version with this directory before these frames, and how long a target it promises.
 #[must_use]
-pub fn delta_of_directory(reference: &Bytes, directory: &[u8], frames: &[u8]) -> Option<(Vec<u8>, u64)> {
-    forged::of_directory(reference, directory, frames).ok()
+pub fn delta_of_directory(version: u8, reference: &Bytes, directory: &[u8], frames: &[u8]) -> Option<(Vec<u8>, u64)> {
+    forged::of_directory(version, reference, directory, frames).ok()
 }
 
 /// Directory and frames of a delta.
@@ -50,14 +51,33 @@ pub fn directory_of(delta: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     forged::directory(delta).ok()
 }
 
-/// A delta with this recipe, whose side and body are the first bytes of `content`, and how long a target it promises.
+/// A delta of a version with this recipe, whose side and body are the first bytes of `content`, and how long a target it promises.
 #[must_use]
-pub fn delta_of_recipe(reference: &Bytes, recipe: &[u8], content: &[u8]) -> Option<(Vec<u8>, u64)> {
-    forged::of_recipe(reference, recipe, content)
+pub fn delta_of_recipe(version: u8, reference: &Bytes, recipe: &[u8], content: &[u8]) -> Option<(Vec<u8>, u64)> {
+    forged::of_recipe(version, reference, recipe, content)
 }
 
 /// Recipe, and side and body, of a delta.
 #[must_use]
 pub fn recipe_of(reference: &Bytes, delta: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     forged::recipe(reference, delta).ok()
+}
+
+/// Content and length of the stream of xz, bzip2 or zstd at the start of `input`.
+#[must_use]
+pub fn unpacked(input: &[u8], limit: usize) -> Option<(Vec<u8>, usize)> {
+    packers::unpack(Format::of(input)?, input, limit).ok().map(|unpacked| (unpacked.plain, unpacked.length))
+}
+
+/// Number and settings of the packer that gives a stream in at most `memory` bytes.
+#[must_use]
+pub fn packer_of(stream: &[u8], plain: &[u8], memory: usize) -> Option<(usize, Vec<usize>)> {
+    packers::detect(Format::of(stream)?, stream, plain, memory).map(|packer| packer.numbers())
+}
+
+/// The stream of `length` bytes that a packer gives, where there is one and it takes at most `memory` bytes.
+#[must_use]
+pub fn repacked(number: usize, settings: &[usize], plain: &[u8], length: usize, memory: usize) -> Option<Vec<u8>> {
+    let packer = Packer::read(number, settings).ok().filter(|packer| packer.memory(plain.len()) <= memory)?;
+    packer.rebuild(plain, length)
 }

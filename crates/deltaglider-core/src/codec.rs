@@ -86,7 +86,8 @@ pub trait DeltaCodec: Debug + Send + Sync + 'static {
     /// Bytes of memory to allow for preparing an ordinary reference, encoding, and decoding again, the reference in memory
     /// included, the target not; `None` where no setting of the codec fits into `limit`.
     ///
-    /// Where the reference is prepared already, this is enough; else a call may still fail with [`CodecError::Memory`].
+    /// Where the reference is prepared already, this is enough to encode, and to decode what takes no more than usual; else a call
+    /// may still fail with [`CodecError::Memory`], which says how much is enough.
     fn memory(&self, reference: ReferenceSize, target_size: u64, limit: u64) -> Option<u64>;
 
     /// Writes a delta that gives `target` from `reference`, and tells what became of the target's bytes.
@@ -158,7 +159,7 @@ impl ReferenceSize {
 
 /// What became of the bytes of a target, and what the bytes of its delta are for.
 ///
-/// A compressed stream counts with its compressed bytes, and what is in it with its own: the first five may come to more than the
+/// A compressed stream counts with its compressed bytes, and what is in it with its own: the first six may come to more than the
 /// target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,6 +170,8 @@ pub struct DeltaParts {
     pub reencoded: u64,
     /// In compressed streams that are made again from their tokens.
     pub tokens: u64,
+    /// In streams of xz, bzip2 and zstd that the library of the program makes again from their content.
+    pub repacked: u64,
     /// In compressed streams that are kept as they are.
     pub raw: u64,
     /// Bytes outside of streams, at every depth, packed with what they resemble in the reference.

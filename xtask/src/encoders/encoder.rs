@@ -1,4 +1,4 @@
-//! The encoders: what makes gzip and zip files in the world, each in the hands of its own program.
+//! The encoders: what makes compressed files in the world, each in the hands of its own program.
 
 /// How to run an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Encoder {
 const ONE_TO_NINE: &[&str] = &["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// All of them.
-pub(super) const ENCODERS: [Encoder; 25] = [
+pub(super) const ENCODERS: [Encoder; 31] = [
     command("gzip", "gz", ONE_TO_NINE, "gzip", &["gzip", "-n", "-LEVEL", "-c", "PLAINTEXT"]),
     command("infozip", "zip", ONE_TO_NINE, "zip", &["zip", "-q", "-X", "-LEVEL", "OUT", "PLAINTEXT"]),
     // From standard input the sizes are not known: a data descriptor follows the member.
@@ -100,6 +100,25 @@ pub(super) const ENCODERS: [Encoder; 25] = [
     encoder("miniz", "gz", &["1", "3", "6", "9"], Program::Rust("rust_backend")),
     encoder("zlib-rs", "gz", ONE_TO_NINE, Program::Rust("zlib-rs")),
     encoder("miniz-stored", "gz", &["0"], Program::Rust("rust_backend")),
+    command("xz", "xz", &["0", "1", "6", "6e"], "xz-utils", &["xz", "-T1", "-LEVEL", "-c", "PLAINTEXT"]),
+    // Blocks of 16 KiB, with their sizes in their headers, as several threads write them.
+    command("xz-blocks", "xz", &["6"], "xz-utils", &["xz", "-T2", "--block-size=16KiB", "-LEVEL", "-c", "PLAINTEXT"]),
+    command("bzip2", "bz2", &["1", "9"], "bzip2", &["bzip2", "-LEVEL", "-c", "PLAINTEXT"]),
+    command("zstd", "zst", &["1", "3", "19"], "zstd", &["zstd", "-q", "-LEVEL", "-c", "PLAINTEXT"]),
+    encoder("python-zstandard", "zst", &["3", "19"], Program::Python("zstandard", "zst")),
+    command(
+        "dpkg-deb",
+        "deb",
+        &["6"],
+        "dpkg",
+        &[
+            "sh",
+            "-c",
+            "rm -rf package && mkdir -p package/DEBIAN package/usr && cp -p PLAINTEXT package/usr && printf 'Package: plaintext\\nVersion: \
+             1\\nArchitecture: all\\nMaintainer: nobody\\nDescription: a file\\n' >package/DEBIAN/control && SOURCE_DATE_EPOCH=1577836800 \
+             dpkg-deb --root-owner-group -Zxz -zLEVEL --build package OUT",
+        ],
+    ),
     command("infozip-stored", "zip", &["0"], "zip", &["zip", "-q", "-X", "-LEVEL", "OUT", "PLAINTEXT"]),
 ];
 

@@ -10,7 +10,7 @@ use super::encoder::Program;
 use crate::programs::{built, cargo, output, shown};
 use crate::servers::python;
 
-const ZLIB_NG: &str = "zlib-ng==1.1.0";
+const PACKAGES: [&str; 2] = ["zlib-ng==1.1.0", "zstandard==0.25.0"];
 /// The encoders in Rust, as one package with a feature for each.
 const MANIFEST: &str = "\
 [package]
@@ -63,7 +63,7 @@ pub(super) fn tool(root: &Path, place: &Path, program: Program) -> Result<Tool> 
         }
         Program::Node => vec!["node".to_owned(), source("deflate.js"), "gz".to_owned()],
         Program::Python(encoder, format) => {
-            let python = python::install_packages(&place.join("python"), &[ZLIB_NG])?.join("python");
+            let python = python::install_packages(&place.join("python"), &PACKAGES)?.join("python");
             vec![python.display().to_string(), source("deflate.py"), encoder.to_owned(), format.to_owned()]
         }
         Program::Rust(feature) => {

@@ -152,6 +152,7 @@ struct DeltaRecord<'a> {
     copied: u64,
     reencoded: u64,
     tokens: u64,
+    repacked: u64,
     raw: u64,
     plain: u64,
     side: u64,
@@ -442,8 +443,8 @@ fn transfer(line: &Line) -> Transfer<'_> {
 }
 
 fn delta(delta: &Delta) -> DeltaRecord<'_> {
-    let DeltaParts { copied, reencoded, tokens, raw, plain, side, body, .. } = delta.parts;
-    DeltaRecord { codec: &delta.codec, copied, reencoded, tokens, raw, plain, side, body }
+    let DeltaParts { copied, reencoded, tokens, repacked, raw, plain, side, body, .. } = delta.parts;
+    DeltaRecord { codec: &delta.codec, copied, reencoded, tokens, repacked, raw, plain, side, body }
 }
 
 pub(super) fn refusal(failure: &Failure) -> Refusal<'_> {

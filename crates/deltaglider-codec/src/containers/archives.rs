@@ -6,10 +6,35 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 
 use super::{Inflated, Layout, Limits, NotInflated, layout};
+use crate::packers::{self, Format};
 
 /// The layout within 64 MiB of plaintext.
 pub(super) fn find(content: &[u8]) -> Layout {
     layout(content, &Limits::within(64 << 20), &inflate)
+}
+
+/// The layout that version 2 finds.
+pub(super) fn find_2(content: &[u8]) -> Layout {
+    layout(content, &Limits::within(64 << 20).second(), &inflate)
+}
+
+/// A stream of this format.
+pub(super) fn pack(format: Format, plain: &[u8]) -> Vec<u8> {
+    packers::samples::pack(format, plain)
+}
+
+/// An archive of `ar`.
+pub(super) fn ar(members: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, content) in members {
+        let field = String::from_utf8_lossy(name);
+        out.extend_from_slice(
+            format!("{field:<16}1700000000  0     0     100644  {:<10}`\n", content.len()).as_bytes(),
+        );
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(2), b'\n');
+    }
+    out
 }
 
 /// Inflates by `flate2`, into no more memory than what comes out needs.

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Inflate, Known, Layout, Limits, NotInflated, SHORTEST_STREAM, Stream, gzip, tar, zip};
+use super::{
+    Inflate, Known, Layout, Limits, NotInflated, SHORTEST_STREAM, Stream, Version, ar, gzip, packed, tar, zip,
+};
+use crate::packers::{self, Format};
 
 /// How often a member that is not compressed is looked into inside another: a tar in a zip in a tar.
 const MAX_NESTING: u8 = 4;
@@ -17,7 +20,8 @@ pub(super) struct Budget {
     expanded: usize,
     streams: usize,
     depth: u8,
-    /// Bytes that may still be read and inflated for nothing: bounds the time of streams that turn out to be none.
+    version: Version,
+    /// Bytes that may still be read and unpacked for nothing: bounds the time of streams that turn out to be none.
     vain: usize,
     /// Bytes of plaintext that there is room for in memory. Unlike the rest it decides nothing but whether the search succeeds.
     room: usize,
@@ -30,8 +34,8 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(limits: &Limits, length: usize, room: usize) -> Self {
         let vain = limits.expanded.saturating_add(length);
-        let Limits { expanded, streams, depth } = *limits;
-        Self { expanded, streams, depth, vain, room, held: 0, starved: None }
+        let Limits { expanded, streams, depth, version } = *limits;
+        Self { expanded, streams, depth, version, vain, room, held: 0, starved: None }
     }
 
     /// The room that was missing, where the search was ended for want of it.
@@ -108,6 +112,12 @@ impl<'a> Search<'a> {
             gzip::look(self, place);
         } else if tar::begins(bytes) {
             tar::look(self, place);
+        } else if self.budget.version == Version::One {
+            zip::look(self, place);
+        } else if ar::begins(bytes) {
+            ar::look(self, place);
+        } else if let Some(format) = Format::of(bytes) {
+            packed::look(self, place, format);
         } else {
             zip::look(self, place);
         }
@@ -124,23 +134,34 @@ impl<'a> Search<'a> {
         {
             self.budget.streams -= 1;
             let (plain, inner) = (Vec::new(), Layout::default());
-            self.streams.push(Stream { range, path: path(), plain, inner, known });
+            self.streams.push(Stream { format: None, range, path: path(), plain, inner, known });
             return true;
         }
         if size > self.budget.expanded {
             return false;
         }
-        self.take_if(range, size, path, |found, plain| found == length && plain == size).is_some()
+        self.take_if(range, None, size, path, |found, plain| found == length && plain == size).is_some()
     }
 
     /// Takes the stream at the start of `range`, whatever its length; gives where it ends, even if it is too short to be taken.
     pub(super) fn take_first(&mut self, range: Range<usize>, path: impl FnOnce() -> Vec<u8>) -> Option<usize> {
-        self.take_if(range, self.budget.expanded, path, |_, _| true)
+        self.take_if(range, None, self.budget.expanded, path, |_, _| true)
+    }
+
+    /// Takes the stream of this format at the start of `range`, and gives where it ends, in the same way.
+    pub(super) fn take_packed(
+        &mut self,
+        range: Range<usize>,
+        format: Format,
+        path: impl FnOnce() -> Vec<u8>,
+    ) -> Option<usize> {
+        self.take_if(range, Some(format), self.budget.expanded, path, |_, _| true)
     }
 
     fn take_if(
         &mut self,
         range: Range<usize>,
+        format: Option<Format>,
         limit: usize,
         path: impl FnOnce() -> Vec<u8>,
         fits: impl FnOnce(usize, usize) -> bool,
@@ -150,18 +171,22 @@ impl<'a> Search<'a> {
         }
         let input = &self.content[range.clone()];
         let room = self.budget.room - self.budget.held;
-        let inflated = match (self.inflate)(input, limit.min(room)) {
-            Ok(inflated) if inflated.length <= input.len() => inflated,
+        let (unpacked, ratio) = match format {
+            None => ((self.inflate)(input, limit.min(room)), MAX_RATIO),
+            Some(format) => (packers::unpack(format, input, limit.min(room)), format.ratio()),
+        };
+        let unpacked = match unpacked {
+            Ok(unpacked) if unpacked.length <= input.len() => unpacked,
             Err(NotInflated::TooLong) if room < limit => {
                 self.budget.starved = Some(self.budget.room.saturating_add(1));
                 return None;
             }
             _ => {
-                self.waste(input.len(), limit.min(input.len().saturating_mul(MAX_RATIO)));
+                self.waste(input.len(), limit.min(input.len().saturating_mul(ratio)));
                 return None;
             }
         };
-        let (length, plain) = (inflated.length, inflated.plain);
+        let (length, plain) = (unpacked.length, unpacked.plain);
         if !fits(length, plain.len()) {
             self.waste(input.len(), plain.len());
             return None;
@@ -175,7 +200,7 @@ impl<'a> Search<'a> {
         self.budget.held += plain.len();
         self.budget.streams -= 1;
         let inner = Search::new(&plain, self.inflate, self.known, self.budget, self.depth + 1).run();
-        self.streams.push(Stream { range: range.start..end, path: path(), plain, inner, known: None });
+        self.streams.push(Stream { format, range: range.start..end, path: path(), plain, inner, known: None });
         Some(end)
     }
 

@@ -6,12 +6,13 @@ use deltaglider_core::Sha256;
 use deltaglider_core::codec::{CodecError, DeltaParts};
 
 use super::budget::Budget;
+use super::decode;
 use super::directory::{Directory, Header};
 use super::encode::{Choice, Delta, tokens_of};
 use super::frames::{self, Frame, gather};
 use super::known::Known;
 use super::prepared::Prepared;
-use super::recipe::Part;
+use super::recipe::{self, How, Part};
 use super::similar::{Copied, Fingerprints};
 use crate::Effort;
 use crate::containers::{Layout, Piece};
@@ -80,7 +81,14 @@ impl<'a> Assembly<'a> {
                         Kind::Encoder | Kind::Guided => self.tally.reencoded += length as u64,
                         Kind::Tokens => self.tally.tokens += length as u64,
                     }
-                    parts.push(Part::Stream { kind: *kind, side: side.len(), length, parts: inner });
+                    let how = How::Deflate(*kind);
+                    parts.push(Part::Stream { how, side: side.len(), length, parts: inner });
+                }
+                Some((stream, Choice::Packed(packer, inner))) => {
+                    let parts_of_it = self.walk(&stream.inner, &stream.plain, inner, known);
+                    self.tally.repacked += length as u64;
+                    let how = How::Packed(*packer);
+                    parts.push(Part::Stream { how, side: 0, length, parts: parts_of_it });
                 }
                 raw => {
                     match raw {
@@ -134,9 +142,11 @@ impl<'a> Assembly<'a> {
         let body_frames = self.pack_body(budget, effort)?;
         let mut tally = self.tally;
         let list = |frames: &[(Frame, Vec<u8>)]| frames.iter().map(|(frame, _)| frame.clone()).collect();
-        let directory = Directory { parts, side: list(&side_frames), body: list(&body_frames) };
+        let second = reference.as_second();
+        let directory = Directory { second, parts, side: list(&side_frames), body: list(&body_frames) };
         let (packed, plain) = directory.write()?;
         let header = Header {
+            version: directory.version(),
             reference: reference.map.content as u64,
             target: target.len() as u64,
             reference_sha256: reference.sha256,
@@ -147,7 +157,9 @@ impl<'a> Assembly<'a> {
         tally.side = side_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
         tally.body = body_frames.iter().map(|(_, packed)| packed.len() as u64).sum();
         let frames = side_frames.into_iter().chain(body_frames).map(|(_, packed)| packed).collect();
-        Ok(Delta { head: [header.write(), packed].concat(), frames, parts: tally })
+        let has_packed = recipe::has_packed(&directory.parts);
+        let memory = decode::memory(reference, &header, &directory);
+        Ok(Delta { head: [header.write(), packed].concat(), frames, parts: tally, has_packed, memory })
     }
 
     /// Packs the body, each frame with the ranges of the reference that it resembles.

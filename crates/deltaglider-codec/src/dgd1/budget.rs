@@ -4,6 +4,7 @@ use deltaglider_core::codec::CodecError;
 
 use super::frames;
 use crate::Effort;
+use crate::packers::UNPACKING;
 use crate::threads::processors;
 
 /// Buffers, contexts and the directory of a small delta.
@@ -68,6 +69,28 @@ pub(super) fn room_for_expanding(stored: usize, memory: u64) -> Result<usize, Co
     let Some(spare) = memory.checked_sub(needed) else { return Err(CodecError::Memory { needed, limit: memory }) };
     Ok(usize::try_from(spare / 2).unwrap_or(usize::MAX))
 }
+
+/// Bytes that it takes to make the form of version 2, of a reference of `stored` bytes with `expanded` bytes of plaintext, beside
+/// that of version 1, which takes `beside`.
+pub(super) fn second(beside: usize, stored: usize, expanded: usize) -> u64 {
+    expanding(stored, expanded).saturating_add(beside as u64).saturating_add(UNPACKING as u64)
+}
+
+/// Bytes of plaintext for which there is room in `memory` then.
+pub(super) fn room_for_second(beside: usize, stored: usize, memory: u64) -> Result<usize, CodecError> {
+    let needed = second(beside, stored, 0);
+    let Some(spare) = memory.checked_sub(needed) else { return Err(CodecError::Memory { needed, limit: memory }) };
+    Ok(usize::try_from(spare / 2).unwrap_or(usize::MAX))
+}
+
+/// Bytes to have for an ordinary delta of version 2, beside those of version 1: the form of version 2 and what making it takes, and
+/// a packer such as `xz -6`, of which the target's plaintext is in memory twice.
+pub(super) fn usual_second(stored: u64) -> u64 {
+    stored.saturating_mul(11).saturating_add((UNPACKING + PACKER) as u64)
+}
+
+/// Bytes for a packer of ordinary settings.
+const PACKER: usize = 192 << 20;
 
 impl Budget {
     /// Shares out what `limit` leaves beside `held` bytes of reference and a target of `target` bytes.

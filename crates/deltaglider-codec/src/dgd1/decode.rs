@@ -52,12 +52,11 @@ pub(super) fn decode(
     if header.reference_sha256 != reference.sha256 || header.reference != reference.map.content as u64 {
         return Err(damaged("it was made against another reference"));
     }
-    let parts = header.plain.saturating_mul(size_of::<Part>());
-    check_memory(reference, parts.saturating_add(header.plain + header.packed), limits)?;
+    check_memory(reference.memory().saturating_add(listed(&header)), limits)?;
     let mut packed = vec![0; header.packed];
     read_exact(delta, &mut packed)?;
     let streams = reference.map.streams.len();
-    let (directory, extent) = Directory::read(&packed, header.plain, reference.form().len(), streams)?;
+    let (directory, extent) = Directory::read(&packed, &header, reference.form().len(), streams)?;
     if extent.given as u64 != header.target {
         return Err(damaged("its parts are not as long as its target"));
     }
@@ -65,9 +64,25 @@ pub(super) fn decode(
     let is_whole = range == (0..header.target);
     // What the parts give can be counted, and the range is within it.
     let selection = recipe::select(&directory.parts, range.start as usize..range.end as usize);
-    let frame = directory.body.iter().chain(&directory.side).map(memory_of).max().unwrap_or(0);
-    let held = parts.saturating_add(selection.side.len()).saturating_add(selection.memory.saturating_mul(2));
-    check_memory(reference, held.saturating_add(frame), limits)?;
+    let (held, frame) = (held(&header, &selection), largest_frame(&directory));
+    let second = match directory.second {
+        None => None,
+        Some(second) => {
+            let (making, made) = reference.memory_with(second);
+            // All of it is told before anything is made: whoever allows as much has enough.
+            let needed = making.max(made.saturating_add(held).saturating_add(frame) as u64);
+            if needed > limits.memory {
+                return Err(CodecError::Memory { needed, limit: limits.memory });
+            }
+            let form = reference.second(limits.memory)?;
+            if form.as_second() != Some(second) {
+                return Err(damaged("its reference has another form"));
+            }
+            Some(form)
+        }
+    };
+    let reference = second.as_ref().unwrap_or(reference);
+    check_memory(reference.memory().saturating_add(held).saturating_add(frame), limits)?;
     let spare = usize::try_from(limits.memory).unwrap_or(usize::MAX) - reference.memory() - held;
     let threads = (spare / frame.max(1)).clamp(1, processors());
 
@@ -77,7 +92,7 @@ pub(super) fn decode(
     let side = frames.bytes(selection.side.clone());
     let body = Source::open(&directory.body, &selection.body, delta)?;
     let at = Place { body: selection.body.start, side: 0 };
-    let streams = Streams::new(reference, &side, body);
+    let streams = Streams::new(reference, &side, body, selection.packer);
     Decoder { streams, delta, target, threads, at }.run(&selection)?;
     // Nothing stands behind the last frame.
     if is_whole && delta.read(&mut [0])? != 0 {
@@ -86,13 +101,39 @@ pub(super) fn decode(
     Ok(())
 }
 
+/// Bytes of memory that decoding all takes, the reference included, which is in the form that the directory says.
+pub(super) fn memory(reference: &Prepared<'_>, header: &Header, directory: &Directory) -> u64 {
+    let selection = recipe::select(&directory.parts, 0..header.target as usize);
+    let held = held(header, &selection).saturating_add(largest_frame(directory));
+    reference.memory().saturating_add(held) as u64
+}
+
+/// Bytes of the directory, and of its parts at most.
+fn listed(header: &Header) -> usize {
+    parts_of(header).saturating_add(header.plain + header.packed)
+}
+
+fn parts_of(header: &Header) -> usize {
+    header.plain.saturating_mul(size_of::<Part>())
+}
+
+/// Bytes that are held beside the reference while frames are unpacked.
+fn held(header: &Header, selection: &Selection<'_>) -> usize {
+    let made = selection.memory.saturating_mul(2).saturating_add(selection.packer);
+    parts_of(header).saturating_add(selection.side.len()).saturating_add(made)
+}
+
+fn largest_frame(directory: &Directory) -> usize {
+    directory.body.iter().chain(&directory.side).map(memory_of).max().unwrap_or(0)
+}
+
 /// Bytes that unpacking a frame takes; a prefix of several ranges is put together.
 fn memory_of(frame: &Frame) -> usize {
     frame.plain + frame.packed + frame.prefix.iter().map(ExactSizeIterator::len).sum::<usize>() + (1 << 18)
 }
 
-fn check_memory(reference: &Prepared<'_>, beside: usize, limits: &CodecLimits) -> Result<(), CodecError> {
-    let needed = reference.memory().saturating_add(beside) as u64;
+fn check_memory(needed: usize, limits: &CodecLimits) -> Result<(), CodecError> {
+    let needed = needed as u64;
     if needed > limits.memory { Err(CodecError::Memory { needed, limit: limits.memory }) } else { Ok(()) }
 }
 
@@ -140,8 +181,8 @@ impl Decoder<'_> {
                     }
                 }
                 Part::Copy { at, .. } => jobs.push(Job::Copy(at + within.start..at + within.end)),
-                Part::Stream { kind, side, length, parts } => {
-                    let stream = Stream { kind: *kind, side: *side, length: *length, parts, at: self.at };
+                Part::Stream { how, side, length, parts } => {
+                    let stream = Stream { how: *how, side: *side, length: *length, parts, at: self.at };
                     self.at = stream.end();
                     memory += stream.memory();
                     jobs.push(Job::Make { stream, within });
@@ -252,6 +293,7 @@ mod tests {
         let reference = Prepared::read(form).expect("read");
         let packed = frames::pack(directory, &[], Effort::Fast).expect("packed");
         let header = Header {
+            version: 1,
             reference: reference.map.content as u64,
             target: target.len() as u64,
             reference_sha256: reference.sha256,
@@ -300,8 +342,10 @@ mod tests {
         let (form, target, directory, frames) = example_in_frames(Some(FRAME));
         let reference = Prepared::read(&form).expect("read");
         let streams = reference.map.streams.len();
-        let (packed, plain) = (frames::pack(&directory, &[], Effort::Fast).expect("packed"), directory.len());
-        let (read, _) = Directory::read(&packed, plain, reference.form().len(), streams).expect("read");
+        let packed = frames::pack(&directory, &[], Effort::Fast).expect("packed");
+        let delta = with_directory(&form, &target, &directory, &frames);
+        let header = Header::read(delta[..HEADER].try_into().expect("a header")).expect("read");
+        let (read, _) = Directory::read(&packed, &header, reference.form().len(), streams).expect("read");
         assert!(read.body.len() > 4 && read.side.len() > 2, "{} {}", read.body.len(), read.side.len());
         let limits = CodecLimits { memory: LIMITS, target_size: target.len() as u64 };
         let mut fewest = usize::MAX;

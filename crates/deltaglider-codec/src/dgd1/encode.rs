@@ -13,6 +13,7 @@ use super::recipe::Part;
 use crate::Effort;
 use crate::containers::{self, Layout, Limits, Stream};
 use crate::deflate::{self, Representation, Version};
+use crate::packers::{self, Format, Packer};
 use crate::threads::{Room, spread};
 
 /// What header, directory and a frame take of their own, and a little more.
@@ -37,6 +38,8 @@ pub(super) enum Choice {
     Raw,
     /// Made again from its plaintext.
     Made(Representation, Vec<Choice>),
+    /// Made again by a packer.
+    Packed(Packer, Vec<Choice>),
 }
 
 /// A delta, and what its parts came to.
@@ -44,6 +47,10 @@ pub(super) struct Delta {
     pub(super) head: Vec<u8>,
     pub(super) frames: Vec<Vec<u8>>,
     pub(super) parts: DeltaParts,
+    /// Whether streams are made again by packers.
+    pub(super) has_packed: bool,
+    /// Bytes of memory that decoding it takes.
+    pub(super) memory: u64,
 }
 
 /// Makes the delta of a target that lies in memory. Where nothing helps, it is longer than the target: by 256 bytes, and for each
@@ -54,18 +61,11 @@ pub(super) fn encode(
     budget: &Budget,
     effort: Effort,
 ) -> Result<Delta, CodecError> {
-    let mut known = Known::of(reference);
     let limits = Limits::within(budget.expanded);
+    let known = Known::of(reference);
     let layout = containers::layout_but(target, &limits, &deflate::inflate, &|stream| known.copy_of(stream));
-    known.compare(&layout);
-    let choices = Chooser::new(reference, &known, budget, effort, &layout, target).choose(&layout, target);
-    let expanded = &reference.form()[..reference.map.body];
-    let mut assembly = Assembly::new(expanded);
-    let parts = assembly.walk(&layout, target, &choices, &known);
     let raw = layout.streams.iter().map(|stream| stream.range.len() as u64).sum();
-    drop((layout, choices));
-    let as_it_stands = parts.iter().all(|part| matches!(part, Part::Plain(_) | Part::Copy { .. }));
-    let made = assembly.pack(parts, reference, target, budget, effort)?;
+    let (made, as_it_stands) = encode_layout(reference, known, layout, target, budget, effort)?;
     if as_it_stands || made.length() <= target.len() / 4 * 3 + OVERHEAD {
         return Ok(made);
     }
@@ -79,9 +79,28 @@ pub(super) fn encode(
     Ok(if plainly.length() < made.length() { plainly } else { made })
 }
 
+/// Makes the delta of a target whose streams are found, and tells whether none of them is made again.
+pub(super) fn encode_layout(
+    reference: &Prepared<'_>,
+    mut known: Known,
+    layout: Layout,
+    target: &[u8],
+    budget: &Budget,
+    effort: Effort,
+) -> Result<(Delta, bool), CodecError> {
+    known.compare(&layout);
+    let choices = Chooser::new(reference, &known, budget, effort, &layout, target).choose(&layout, target);
+    let expanded = &reference.form()[..reference.map.body];
+    let mut assembly = Assembly::new(expanded);
+    let parts = assembly.walk(&layout, target, &choices, &known);
+    drop((layout, choices));
+    let as_it_stands = parts.iter().all(|part| matches!(part, Part::Plain(_) | Part::Copy { .. }));
+    Ok((assembly.pack(parts, reference, target, budget, effort)?, as_it_stands))
+}
+
 impl Delta {
     /// Bytes in all.
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.head.len() + self.frames.iter().map(Vec::len).sum::<usize>()
     }
 }
@@ -142,7 +161,7 @@ impl<'a> Chooser<'a> {
         for stream in &layout.streams {
             let bytes = &parent[stream.range.clone()];
             if stream.known.or_else(|| self.known.copy_of(bytes)).is_none() {
-                found.push((stream, bytes));
+                found.extend(stream.format.is_none().then_some((stream, bytes)));
                 self.changed(&stream.inner, &stream.plain, found);
             }
         }
@@ -160,7 +179,7 @@ impl<'a> Chooser<'a> {
         decided.sort_unstable_by_key(|(at, _)| *at);
         for (at, choice) in &mut decided {
             let stream = &layout.streams[*at];
-            if let Choice::Made(_, inner) = choice {
+            if let Choice::Made(_, inner) | Choice::Packed(_, inner) = choice {
                 *inner = self.choose(&stream.inner, &stream.plain);
             }
         }
@@ -172,11 +191,24 @@ impl<'a> Chooser<'a> {
         if let Some(at) = stream.known.or_else(|| self.known.copy_of(bytes)) {
             return Choice::Copy(at);
         }
+        if let Some(format) = stream.format {
+            let packer = self.packer(format, &stream.plain, bytes);
+            return packer.map_or(Choice::Raw, |packer| Choice::Packed(packer, Vec::new()));
+        }
         let representation = match self.sampled.get(&place(stream)) {
             Some(found) => found.clone(),
             None => self.represent(stream, bytes),
         };
         representation.map_or(Choice::Raw, |representation| Choice::Made(representation, Vec::new()))
+    }
+
+    /// The packer that gives a stream.
+    fn packer(&self, format: Format, plain: &[u8], bytes: &[u8]) -> Option<Packer> {
+        // One after the other: which one it is, and what it takes, is not known before.
+        let taken = self.room.take(self.budget.beside)?;
+        let packer = packers::detect(format, bytes, plain, self.budget.beside);
+        drop(taken);
+        packer
     }
 
     fn represent(&self, stream: &Stream, bytes: &[u8]) -> Option<Representation> {

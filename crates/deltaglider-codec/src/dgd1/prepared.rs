@@ -7,6 +7,7 @@ use deltaglider_core::codec::CodecError;
 use deltaglider_core::{RandomAccess, Sha256};
 
 use super::budget;
+use super::directory::Second;
 use super::frames::{damaged, out_of_memory};
 use crate::containers::{self, Limits, ReferenceMap};
 use crate::deflate;
@@ -20,6 +21,8 @@ const HEADER: usize = 4 + 32 + 4;
 pub(super) struct Prepared<'a> {
     bytes: Cow<'a, [u8]>,
     form: usize,
+    /// Bytes of memory that are held beside it: those of the form of version 1, where this is one of version 2.
+    beside: Option<usize>,
     pub(super) sha256: Sha256,
     pub(super) map: ReferenceMap,
 }
@@ -37,12 +40,17 @@ impl<'a> Prepared<'a> {
             Some((Sha256(sha256.try_into().ok()?), ReferenceMap::from_bytes(map, form.len()).ok()?, HEADER + length))
         })();
         let (sha256, map, form) = parts.ok_or_else(|| damaged("the reference was not prepared for this codec"))?;
-        Ok(Self { bytes, form, sha256, map })
+        Ok(Self { bytes, form, beside: None, sha256, map })
     }
 
     /// The expanded form.
     pub(super) fn form(&self) -> &[u8] {
         &self.bytes[self.form..]
+    }
+
+    /// What deltas tell of it, where it is of version 2.
+    pub(super) fn as_second(&self) -> Option<Second> {
+        self.beside.map(|_| Second { form: self.form().len(), streams: self.map.streams.len() })
     }
 
     /// The compressed bytes of a stream.
@@ -52,7 +60,31 @@ impl<'a> Prepared<'a> {
 
     /// Bytes in memory.
     pub(super) fn memory(&self) -> usize {
-        self.bytes.len() + self.map.streams.len() * 200
+        self.beside.unwrap_or(0) + in_memory(self.bytes.len(), self.map.streams.len())
+    }
+
+    /// Bytes in memory of this form and of one of version 2 that is made of it, or that making it takes.
+    pub(super) fn memory_with(&self, second: Second) -> (u64, usize) {
+        let making = budget::second(self.memory(), self.map.content, second.form);
+        (making, self.memory().saturating_add(in_memory(second.form, second.streams)))
+    }
+
+    /// The form of version 2, made of the reference that this one gives, within `memory` bytes, this one included.
+    pub(super) fn second(&self, memory: u64) -> Result<Prepared<'static>, CodecError> {
+        let beside = self.memory();
+        let mut content = Vec::new();
+        content.try_reserve_exact(self.map.content).map_err(|_| out_of_memory())?;
+        self.restore(&mut content)?;
+        let room = budget::room_for_second(beside, content.len(), memory)?;
+        let limits = Limits::within(expanded_limit(content.len())).second();
+        let layout = containers::layout_within(&content, &limits, room, &deflate::inflate).map_err(|starved| {
+            CodecError::Memory { needed: budget::second(beside, content.len(), starved.needed), limit: memory }
+        })?;
+        let map = ReferenceMap::of(&content, &layout).map_err(|error| damaged(&error.to_string()))?;
+        let mut form = Vec::new();
+        form.try_reserve_exact(layout.form(content.len())).map_err(|_| out_of_memory())?;
+        containers::append(&mut form, &content, &layout);
+        Ok(Prepared { bytes: Cow::Owned(form), form: 0, beside: Some(beside), sha256: self.sha256, map })
     }
 
     /// Writes the reference as it is stored: the plain parts of the body, and the streams between them as they were.
@@ -67,6 +99,10 @@ impl<'a> Prepared<'a> {
         stored.write_all(&form[passed..self.map.body])?;
         Ok(())
     }
+}
+
+fn in_memory(bytes: usize, streams: usize) -> usize {
+    bytes.saturating_add(streams.saturating_mul(200))
 }
 
 /// Prepares a reference, within `memory` bytes, itself included.

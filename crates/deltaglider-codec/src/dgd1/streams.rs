@@ -6,9 +6,10 @@ use deltaglider_core::codec::CodecError;
 
 use super::frames::{damaged, out_of_memory};
 use super::prepared::Prepared;
-use super::recipe::{self, Part};
+use super::recipe::{self, How, Part};
 use super::source::Source;
-use crate::deflate::{self, Kind};
+use crate::deflate;
+use crate::threads::Room;
 
 /// Memory for plaintext is used again where it has no more bytes.
 const KEPT: usize = 4 << 20;
@@ -16,7 +17,7 @@ const KEPT: usize = 4 << 20;
 /// A stream, and where in body and side what it takes begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stream<'a> {
-    pub(super) kind: Kind,
+    pub(super) how: How,
     pub(super) side: usize,
     pub(super) length: usize,
     pub(super) parts: &'a [Part],
@@ -39,11 +40,13 @@ pub(super) struct Streams<'a> {
     pub(super) body: Source<'a>,
     /// Memory for plaintext, to be used again.
     buffers: Mutex<Vec<Vec<u8>>>,
+    /// Memory for packers: there is enough for the one that takes most.
+    packers: Room,
 }
 
 impl<'a> Streams<'a> {
-    pub(super) fn new(reference: &'a Prepared<'a>, side: &'a [u8], body: Source<'a>) -> Self {
-        Self { reference, side, body, buffers: Mutex::default() }
+    pub(super) fn new(reference: &'a Prepared<'a>, side: &'a [u8], body: Source<'a>, packers: usize) -> Self {
+        Self { reference, side, body, buffers: Mutex::default(), packers: Room::new(packers) }
     }
 
     /// Makes one again.
@@ -54,12 +57,18 @@ impl<'a> Streams<'a> {
         let Place { side, .. } = self.assemble(stream.parts, stream.at, &mut plain)?;
         let side = self.side.get(side..side + stream.side).ok_or_else(|| damaged("its side ends too early"))?;
         let of_reference = |number| self.reference.stream(number);
-        let made = deflate::rebuild(stream.kind, &plain, side, stream.length, &of_reference);
+        let made = match stream.how {
+            How::Deflate(kind) => deflate::rebuild(kind, &plain, side, stream.length, &of_reference).ok(),
+            How::Packed(packer) => {
+                let taken = self.packers.take(packer.memory(plain.len()));
+                taken.and_then(|_taken| packer.rebuild(&plain, stream.length))
+            }
+        };
         if plain.capacity() <= KEPT {
             plain.clear();
             self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(plain);
         }
-        made.map_err(|error| CodecError::Damaged(error.to_string()))
+        made.ok_or_else(|| damaged("the parts of a stream don't fit each other"))
     }
 
     /// Appends the plaintext that parts give; where they end in body and side.
@@ -71,8 +80,8 @@ impl<'a> Streams<'a> {
                     place.body += length;
                 }
                 Part::Copy { at, length } => plain.extend_from_slice(&self.reference.form()[*at..at + length]),
-                Part::Stream { kind, side, length, parts } => {
-                    let stream = Stream { kind: *kind, side: *side, length: *length, parts, at: place };
+                Part::Stream { how, side, length, parts } => {
+                    let stream = Stream { how: *how, side: *side, length: *length, parts, at: place };
                     plain.extend_from_slice(&self.make(&stream)?);
                     place = stream.end();
                 }
