@@ -71,7 +71,11 @@ impl Run {
             let operation = rest.trim_start().strip_prefix("when calling the ").and_then(|rest| rest.split(' ').next());
             return format!("{code} ({})", operation.unwrap_or("?"));
         }
-        let line = err.lines().next().unwrap_or("nothing is said");
+        if err.contains(" is damaged") {
+            return "damaged".to_owned();
+        }
+        // Lines of progress say nothing of it.
+        let line = err.lines().find(|line| !line.starts_with('[')).unwrap_or("nothing is said");
         let words = line.split_whitespace().filter(|word| !word.contains(['/', '\\'])).take(12);
         words.collect::<Vec<_>>().join(" ").replace(|letter: char| letter.is_ascii_digit(), "#")
     }
@@ -90,6 +94,12 @@ impl Client {
     /// The same with another limit of time for each run.
     pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same with a variable set.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -174,6 +184,8 @@ mod tests {
             "upload failed: a to s3://b/a An error occurred (SlowDown) when calling the PutObject operation: x";
         assert_eq!(said(1, refused).complaint(), "SlowDown (PutObject)");
         assert_eq!(said(1, "error: 17 files of /tmp/x are odd\nmore").complaint(), "error: ## files of are odd");
+        assert_eq!(said(4, "[ 10s] 1/2\ndownload failed: a is damaged: b").complaint(), "damaged");
+        assert_eq!(said(2, "[ 10s] 1/2\nskipped").complaint(), "skipped");
         assert!(said(1, "An error occurred (404) when calling the HeadObject operation: no").says_absent());
         assert!(!said(4, "An error occurred (404) when calling the GetObject operation: gone").says_absent());
         assert!(said(101, "").is_fault() && said(1, "thread 'x' panicked at y").is_fault() && !said(1, "").is_fault());

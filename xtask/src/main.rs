@@ -13,6 +13,7 @@
 //! | `earlier` | plays the earlier Python tool and this one on one bucket, in both directions |
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
 //! | `soak` | several users at once on the same delta spaces, killed at random; nothing acknowledged may be lost |
+//! | `faults` | every operation through a proxy that spoils requests and answers, before a real server |
 //! | `dist` | builds what is handed out: a static binary, its manual, completions, sums |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
@@ -28,6 +29,7 @@ mod deny;
 mod dist;
 mod earlier;
 mod encoders;
+mod faults;
 mod folder;
 mod fuzz;
 mod programs;
@@ -62,6 +64,7 @@ usage: cargo xtask <task>
   earlier                               play the earlier Python tool and this one on one bucket, in both directions
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
   soak [--minutes N] [--seed S]         several users at once, killed at random: nothing acknowledged may be lost
+  faults [--only SUBSTRING]             every operation through a proxy that spoils requests and answers
   dist                                  build a static binary with manual, completions and sums into target/dist
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
@@ -101,6 +104,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "earlier" => earlier::run(&root).map(Outcome::lands),
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),
         "soak" => soak::run(&root, &soak::Arguments::parse(rest)?).map(Outcome::lands),
+        "faults" => faults::run(&root, &faults::Arguments::parse(rest)?).map(Outcome::lands),
         "dist" => dist::run(&root),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {

@@ -72,24 +72,15 @@ fn content(kind: Kind, number: u64, seed: u64) -> Vec<u8> {
             Kind::Large => 9_500_000,
         };
     let mut own = Random::new(seed ^ number << 20);
-    let Kind::Version(family) = kind else { return noise(&mut own, size) };
-    let mut content = noise(&mut Random::new(seed.wrapping_mul(31) ^ family), 300_000);
+    let Kind::Version(family) = kind else { return own.bytes(size) };
+    let mut content = Random::new(seed.wrapping_mul(31) ^ family).bytes(300_000);
     for _ in 0..20 {
         let at = own.below(299_000) as usize;
-        let change = noise(&mut own, 100);
+        let change = own.bytes(100);
         content[at..at + change.len()].copy_from_slice(&change);
     }
-    content.extend(noise(&mut own, size - content.len()));
+    content.extend(own.bytes(size - content.len()));
     content
-}
-
-fn noise(random: &mut Random, size: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size + 8);
-    while bytes.len() < size {
-        bytes.extend_from_slice(&random.number().to_le_bytes());
-    }
-    bytes.truncate(size);
-    bytes
 }
 
 #[cfg(test)]
