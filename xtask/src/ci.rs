@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::programs::{cargo, in_ci, shown};
 use crate::workspace::Workspace;
-use crate::{cases, decoders, deny, earlier, servers, tidy, xdelta};
+use crate::{cases, decoders, deny, earlier, faults, servers, tidy, xdelta};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ struct Tally {
 type Step = fn(&Path, &mut Tally) -> Result<Outcome>;
 
 /// The steps, cheapest first.
-const STEPS: [(&str, Step); 12] = [
+const STEPS: [(&str, Step); 13] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
@@ -60,6 +60,7 @@ const STEPS: [(&str, Step); 12] = [
     ("cases", |root, _| cases::run(root, &[])),
     ("xdelta", |root, _| xdelta::check(root)),
     ("earlier", |root, _| earlier::run(root)),
+    ("faults", |root, _| faults::check(root)),
     ("servers", |root, tally| {
         servers::run_with(root, &servers::Arguments::default(), |command| run_tests(command, tally))
     }),

@@ -12,6 +12,8 @@
 //! | `xdelta` | tries the codec `vcdiff` against `xdelta3`, both ways, on random pairs |
 //! | `earlier` | plays the earlier Python tool and this one on one bucket, in both directions |
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
+//! | `soak` | several users at once on the same delta spaces, killed at random; nothing acknowledged may be lost |
+//! | `faults` | every operation through a proxy that spoils requests and answers, before a real server |
 //! | `dist` | builds what is handed out: a static binary, its manual, completions, sums |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
@@ -20,12 +22,14 @@
 mod bench;
 mod cases;
 mod ci;
+mod client;
 mod decoders;
 mod demo;
 mod deny;
 mod dist;
 mod earlier;
 mod encoders;
+mod faults;
 mod folder;
 mod fuzz;
 mod programs;
@@ -33,6 +37,7 @@ mod random;
 mod registry;
 mod rotate_key;
 mod servers;
+mod soak;
 mod tidy;
 mod workspace;
 mod xdelta;
@@ -58,6 +63,8 @@ usage: cargo xtask <task>
   xdelta [--pairs N] [--seed N]         try the codec vcdiff against xdelta3, both ways, on random pairs
   earlier                               play the earlier Python tool and this one on one bucket, in both directions
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
+  soak [--minutes N] [--seed S]         several users at once, killed at random: nothing acknowledged may be lost
+  faults [--only SUBSTRING]             every operation through a proxy that spoils requests and answers
   dist                                  build a static binary with manual, completions and sums into target/dist
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
@@ -96,6 +103,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         "xdelta" => xdelta::run(&root, xdelta::Arguments::parse(rest)?),
         "earlier" => earlier::run(&root).map(Outcome::lands),
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),
+        "soak" => soak::run(&root, &soak::Arguments::parse(rest)?).map(Outcome::lands),
+        "faults" => faults::run(&root, &faults::Arguments::parse(rest)?).map(Outcome::lands),
         "dist" => dist::run(&root),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {

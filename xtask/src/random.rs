@@ -22,6 +22,16 @@ impl Random {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.number() % bound
     }
+
+    /// So many bytes of noise.
+    pub(crate) fn bytes(&mut self, size: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(size + 8);
+        while bytes.len() < size {
+            bytes.extend_from_slice(&self.number().to_le_bytes());
+        }
+        bytes.truncate(size);
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -33,5 +43,7 @@ mod tests {
         let mut random = Random::new(1_234_567);
         assert_eq!(random.number(), 6_457_827_717_110_365_317);
         assert_eq!(random.number(), 3_203_168_211_198_807_973);
+        assert_eq!(Random::new(1_234_567).bytes(9)[..8], 6_457_827_717_110_365_317_u64.to_le_bytes());
+        assert_eq!(Random::new(1).bytes(13).len(), 13);
     }
 }

@@ -6,7 +6,7 @@
 pub(crate) mod python;
 mod supervised;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -156,6 +156,11 @@ impl Running {
         moto.wait_for(port + MOTO, "/moto-api/", PATIENCE)?;
         println!("servers: S3 at http://127.0.0.1:{port}, Secrets Manager at http://127.0.0.1:{}", port + MOTO);
         Ok(Ok(Self { port, seaweedfs, _moto: moto, _data: data }))
+    }
+
+    /// Address of the S3 server.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// URL of the S3 server.

@@ -1,6 +1,7 @@
 //! Digests of contents: SHA-256 proves an object, MD5 is the entity tag that S3 clients expect.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use md5::Digest as _;
@@ -31,6 +32,19 @@ impl Md5 {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(md5::Md5::digest(bytes).into())
+    }
+
+    /// The digest of all that a reader gives.
+    pub fn of_reader(reader: &mut impl Read) -> io::Result<Self> {
+        let (mut md5, mut buffer) = (md5::Md5::new(), vec![0; 64 * 1024]);
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(Self(md5.finalize().into())),
+                Ok(read) => md5.update(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -147,6 +161,7 @@ mod tests {
         let digest = ContentDigest::of(b"abc");
         assert_eq!(digest.sha256.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(digest.md5.to_string(), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(Md5::of_reader(&mut &b"abc"[..]).expect("read"), digest.md5);
         assert_eq!(digest.size, 3);
         assert_eq!(digest.sha256.to_string().parse(), Ok(digest.sha256));
         assert_eq!("zz".parse::<Md5>(), Err(ParseDigestError));

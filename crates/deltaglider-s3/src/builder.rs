@@ -36,7 +36,8 @@ pub enum AddressingStyle {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChecksumPolicy {
-    /// Only where the operation demands one: servers that know no checksum trailers work.
+    /// Only where the operation demands one, and `Content-MD5` with bodies, by which a server refuses one that has changed on its
+    /// way: servers that know no checksum trailers work.
     #[default]
     WhenRequired,
     /// Wherever the operation knows one.

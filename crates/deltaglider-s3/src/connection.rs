@@ -20,6 +20,7 @@ use aws_types::service_config::ServiceConfigKey;
 use deltaglider_core::Location;
 use deltaglider_core::store::{Operation, StoreError, StoreErrorKind};
 
+use crate::again::Again;
 use crate::bandwidth::{self, Bandwidth};
 use crate::builder::{AddressingStyle, ChecksumPolicy, Identity, Settings};
 use crate::http_client;
@@ -92,7 +93,8 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
             RetryConfig::standard()
                 .with_max_attempts(settings.max_attempts)
                 .with_initial_backoff(settings.initial_backoff),
-        );
+        )
+        .retry_classifier(Again);
     if let Some(rate) = settings.bandwidth {
         // A body that waits for its turn has not stalled.
         let grace = STALL + Bandwidth::longest_pause(rate, settings.concurrency);

@@ -4,6 +4,7 @@
 //! [`BucketStore`](deltaglider_core::store::BucketStore). It is made by [`S3StoreBuilder`], without a request and without reading
 //! any configuration; both happen with the first operation.
 
+mod again;
 mod attributes;
 mod bandwidth;
 mod body;

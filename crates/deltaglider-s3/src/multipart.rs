@@ -154,10 +154,12 @@ impl Upload {
     /// Sends one part.
     async fn send(&self, number: i32, body: Replayable) -> Result<CompletedPart, StoreError> {
         let content = body.body(&self.at).await?;
+        let digest = body.digest(&self.store, &self.at).await?;
         let call = self.store.call(self.operation, &self.at).await?;
         let request = call.client.upload_part().bucket(self.at.bucket()).key(self.at.key()).upload_id(&self.id);
         let request = request
             .part_number(number)
+            .set_content_md5(digest)
             .content_length(i64::try_from(body.len()).unwrap_or(i64::MAX))
             .body(content)
             .customize()

@@ -13,6 +13,7 @@ use futures::StreamExt;
 
 use crate::attributes::{self, receipt, set_expires, with_attributes, with_placement};
 use crate::builder::{MAX_SINGLE_PUT, Settings};
+use crate::checksum::content_md5;
 use crate::multipart;
 use crate::naming::check_key;
 use crate::store::S3Store;
@@ -38,6 +39,15 @@ impl Replayable {
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(from as usize..(from + length) as usize)),
             Self::File { path, offset, .. } => Self::File { path: Arc::clone(path), offset: offset + from, length },
         }
+    }
+
+    /// The digest that goes with it, where one does.
+    pub(crate) async fn digest(&self, store: &S3Store, at: &Location) -> Result<Option<String>, StoreError> {
+        let path = match self {
+            Self::Bytes(_) => Path::new("memory"),
+            Self::File { path, .. } => path,
+        };
+        content_md5(store.settings(), self).await.map_err(|error| unreadable(at, path, error))
     }
 
     /// The body of a request.
@@ -112,6 +122,7 @@ async fn put_once(
     options: &PutOptions,
 ) -> Result<PutReceipt, StoreError> {
     let content = body.body(at).await?;
+    let digest = body.digest(store, at).await?;
     let call = store.call(Operation::Put, at).await?;
     let (if_none_match, if_match) = conditions(&options.mode);
     let request = call.client.put_object().bucket(at.bucket()).key(at.key());
@@ -119,6 +130,7 @@ async fn put_once(
     let request = request
         .set_if_none_match(if_none_match)
         .set_if_match(if_match)
+        .set_content_md5(digest)
         .content_length(i64::try_from(body.len()).unwrap_or(i64::MAX))
         .body(content)
         .customize()

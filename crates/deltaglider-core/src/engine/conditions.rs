@@ -90,6 +90,11 @@ impl Engine {
                 self.sweep(&at).await;
                 refused(again.map(|_| ()))?
             }
+            // Nobody else knows the key: an earlier attempt of ours, whose answer was lost, stands there, and the next was refused.
+            Err(error) if error.is_conflict() => {
+                self.sweep(&at).await;
+                true
+            }
             Err(error) if error.kind == StoreErrorKind::Unsupported => false,
             Err(error) => return Err(error),
         };

@@ -12,12 +12,21 @@ use crate::start::{at, content, start, start_with};
 #[tokio::test]
 async fn passing_faults_are_retried() {
     let (server, store) = start().await;
-    for fault in [ServerFault::slow_down(), ServerFault::internal_error(), ServerFault::Disconnect] {
+    let throttled = ServerFault::Refuse(429, "TooManyRequests", "Slow down.");
+    let changed =
+        ServerFault::Refuse(400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
+    for fault in [ServerFault::slow_down(), ServerFault::internal_error(), ServerFault::Disconnect, throttled] {
         server.fail("PutObject", [1, 2], fault.clone());
         store.put(&at("k"), content(100).into(), PutOptions::default()).await.unwrap();
         server.fail("HeadObject", [1, 2], fault);
         assert_eq!(store.head(&at("k")).await.unwrap().size, 100);
     }
+    server.fail("PutObject", [1, 2], changed.clone());
+    store.put(&at("k"), content(100).into(), PutOptions::default()).await.unwrap();
+    server.inject(move |_, _| Some(changed.clone()));
+    let error = store.put(&at("k"), content(100).into(), PutOptions::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (StoreErrorKind::Transient, "BadDigest"));
+    server.heal();
     server.inject(|_, _| Some(ServerFault::internal_error()));
     server.log().reset();
     let error = store.head(&at("k")).await.unwrap_err();

@@ -232,3 +232,33 @@ async fn unfinished_uploads_are_listed_and_aborted() {
     assert_eq!(uploads.list_uploads("none", "").await.unwrap_err().kind, StoreErrorKind::NoSuchBucket);
     hanging.iter().for_each(tokio::task::JoinHandle::abort);
 }
+
+/// What a server receives it can hold against what was sent, in whatever way it was.
+#[tokio::test]
+async fn every_body_comes_with_its_digest() {
+    let (server, store) = start().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let large = content(18 << 20);
+    std::fs::write(file.path(), &large).unwrap();
+    let digest = |bytes: &[u8]| aws_smithy_types::base64::encode(deltaglider_core::Md5::of(bytes).0);
+    let sent = || {
+        let requests = server.log().requests().into_iter();
+        let bodies = requests.filter(|request| ["PutObject", "UploadPart"].contains(&request.operation));
+        let mut digests: Vec<_> = bodies.map(|request| request.header("content-md5").unwrap().to_owned()).collect();
+        server.log().reset();
+        digests.sort();
+        digests
+    };
+    store.put(&at("bytes"), content(1000).into(), PutOptions::default()).await.unwrap();
+    assert_eq!(sent(), [digest(&content(1000))]);
+    let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    store.put(&at("file"), PutBody::File(file.path().into()), create).await.unwrap();
+    assert_eq!(sent(), [digest(&large)]);
+    store.put(&at("parts"), PutBody::File(file.path().into()), PutOptions::default()).await.unwrap();
+    let in_parts = sent();
+    assert!(in_parts.len() > 1, "{in_parts:?}");
+    assert!(in_parts.contains(&digest(&large[..5 << 20])), "{in_parts:?}");
+    let stream = PutBody::Stream { size: None, stream: futures::stream::iter([Ok(large.clone())]).boxed() };
+    store.put(&at("stream"), stream, PutOptions::default()).await.unwrap();
+    assert_eq!(sent(), in_parts);
+}
