@@ -42,9 +42,9 @@ impl Session {
         &self.args
     }
 
-    /// Transfers at a time.
+    /// Transfers at a time: as many as are asked for, and as this process may have files open for.
     pub(crate) fn jobs(&self) -> usize {
-        self.config().map_or(1, |config| config.jobs.get())
+        self.config().map_or(1, |config| config.jobs.get()).min(open_files_allow())
     }
 
     /// The codec that a flag names.
@@ -172,6 +172,21 @@ fn with_flags(mut config: Config, args: &GlobalArgs) -> Config {
         config.jobs = jobs;
     }
     config
+}
+
+/// Transfers whose files may be open at a time: a source, a destination, temporary contents, an entry of the cache and a connection
+/// for each, and what the process needs besides.
+#[cfg(unix)]
+fn open_files_allow() -> usize {
+    const BESIDES: u64 = 64;
+    const EACH: u64 = 8;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |files| usize::try_from(files.saturating_sub(BESIDES) / EACH).unwrap_or(usize::MAX).max(1))
+}
+
+#[cfg(not(unix))]
+fn open_files_allow() -> usize {
+    usize::MAX
 }
 
 fn codec(name: CodecName) -> Codec {

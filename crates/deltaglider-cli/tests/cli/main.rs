@@ -12,6 +12,7 @@ mod file_store;
 mod insight;
 mod keys;
 mod leftovers;
+mod limits;
 mod memory;
 mod migrate;
 mod moving;
