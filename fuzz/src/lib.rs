@@ -9,6 +9,7 @@ use deltaglider_codec::{Dgd1Codec, Effort};
 use deltaglider_core::codec::{CodecLimits, DeltaCodec};
 use deltaglider_core::digest::Sha256;
 use peak_alloc::PeakAlloc;
+use tokio::runtime::Runtime;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -102,6 +103,20 @@ pub fn seed(seeds: impl FnOnce() -> Vec<Vec<u8>>) {
     for seed in seeds() {
         std::fs::write(corpus.join(Sha256::of(&seed).to_string()), &seed).expect("written");
     }
+}
+
+/// Runs what is asynchronous to its end.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<Runtime> =
+        LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime"));
+    RUNTIME.block_on(work)
+}
+
+/// A directory of this process alone, for what lies in files.
+pub fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("deltaglider-fuzz-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    directory
 }
 
 /// The input before and behind a place that its last two bytes name.

@@ -1,44 +1,76 @@
-//! Runs the fuzz targets, one after the other, by cargo-fuzz.
+//! Runs the fuzz targets by cargo-fuzz, several at a time, and tells what each of them covered.
 
-use std::fs;
-use std::path::Path;
+mod tally;
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use self::tally::Tally;
+use crate::ci::Outcome;
 use crate::programs::{cargo, output, shown};
 
-const USAGE: &str = "cargo xtask fuzz [--list] [--seconds N] [TARGET]...";
+const USAGE: &str = "cargo xtask fuzz [--list] [--seconds N] [--jobs N] [TARGET]...";
+/// Without a sanitizer: the code has no `unsafe`, and the stable toolchain has none.
+const PLAIN: [&str; 2] = ["--sanitizer", "none"];
+/// Lines of a run that failed that are shown.
+const SHOWN: usize = 60;
 
 /// What the user asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
     /// For each target.
     seconds: u32,
+    /// Targets at a time.
+    jobs: usize,
     /// Only name the targets.
     list: bool,
     /// All targets where there are none.
     chosen: Vec<String>,
 }
 
+impl Default for Arguments {
+    fn default() -> Self {
+        Self { seconds: 60, jobs: 2, list: false, chosen: Vec::new() }
+    }
+}
+
 impl Arguments {
     /// Reads what follows `cargo xtask fuzz`.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self { seconds: 60, list: false, chosen: Vec::new() };
+        let mut parsed = Self::default();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
+            let mut value = || rest.next().with_context(|| format!("{argument} needs a value: {USAGE}"));
             match argument.as_str() {
-                "--seconds" => {
-                    let seconds = rest.next().with_context(|| format!("{argument} needs a value: {USAGE}"))?;
-                    parsed.seconds = seconds.parse().with_context(|| format!("--seconds {seconds:?} is no number"))?;
-                    // To the fuzzer, 0 is without end.
-                    ensure!(parsed.seconds > 0, "--seconds 0 runs nothing");
-                }
+                "--seconds" => parsed.seconds = number(argument, value()?)?,
+                "--jobs" => parsed.jobs = number(argument, value()?)? as usize,
                 "--list" => parsed.list = true,
                 flag if flag.starts_with('-') => bail!("unknown argument {flag:?}: {USAGE}"),
                 name => parsed.chosen.push(name.to_owned()),
             }
         }
         Ok(parsed)
+    }
+}
+
+/// To the fuzzer, 0 is without end.
+fn number(name: &str, value: &str) -> Result<u32> {
+    let number: u32 = value.parse().with_context(|| format!("{name} {value:?} is no number"))?;
+    ensure!(number > 0, "{name} 0 runs nothing");
+    Ok(number)
+}
+
+/// Every target for a minute; skipped where there is no cargo-fuzz.
+pub(crate) fn check(root: &Path) -> Result<Outcome> {
+    match output(cargo(root).args(["fuzz", "--version"])) {
+        Ok(_) if run(root, &Arguments::default())? => Ok(Outcome::Passed),
+        Ok(_) => Ok(Outcome::Failed),
+        Err(_) => Ok(Outcome::Skipped("there is no cargo-fuzz: cargo install --locked cargo-fuzz".to_owned())),
     }
 }
 
@@ -55,23 +87,59 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         bail!("there is no target {unknown:?}; `cargo xtask fuzz --list` names them");
     }
     lock(root)?;
-    let mut faulty = Vec::new();
-    for name in names {
-        if !arguments.chosen.is_empty() && !arguments.chosen.iter().any(|chosen| chosen == name) {
-            continue;
-        }
-        println!("\n==> {name}");
-        let mut command = cargo(root);
-        // Without a sanitizer: the code has no `unsafe`, and the stable toolchain has none.
-        command.args(["fuzz", "run", "--sanitizer", "none", name, "--"]);
-        command.arg(format!("-max_total_time={}", arguments.seconds));
-        command.args(["-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=1"]);
-        if !command.status().with_context(|| format!("cannot start {}", shown(&command)))?.success() {
-            faulty.push(name);
-        }
+    let mut build = cargo(root);
+    build.args(["fuzz", "build"]).args(PLAIN);
+    if !build.status().with_context(|| format!("cannot start {}", shown(&build)))?.success() {
+        return Ok(false);
     }
-    faulty.iter().for_each(|name| println!("fuzz: {name} failed: what it failed with is in fuzz/artifacts/{name}"));
-    Ok(faulty.is_empty())
+    let logs = root.join("target/fuzz");
+    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    let is_chosen = |name: &&str| arguments.chosen.is_empty() || arguments.chosen.iter().any(|chosen| chosen == name);
+    let waiting: Mutex<VecDeque<&str>> = Mutex::new(names.iter().copied().filter(is_chosen).collect());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let work = || -> Result<Vec<(String, Tally, bool)>> {
+        let mut done = Vec::new();
+        while let Some(name) = next() {
+            let (tally, passed) = target(root, &logs.join(format!("{name}.log")), name, arguments.seconds)?;
+            done.push((name.to_owned(), tally, passed));
+        }
+        Ok(done)
+    };
+    let done: Result<Vec<_>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..arguments.jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
+    });
+    let mut done: Vec<_> = done?.into_iter().flatten().collect();
+    done.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    let table = tally::table(&done);
+    let report = logs.join("report.md");
+    fs::write(&report, &table).with_context(|| format!("cannot write {}", report.display()))?;
+    println!("\n{table}\nwritten to {}", report.display());
+    let failed = done.iter().filter(|(_, _, passed)| !passed);
+    let failed =
+        failed.map(|(name, ..)| println!("fuzz: {name} failed: what it failed with is in fuzz/artifacts/{name}"));
+    Ok(failed.count() == 0)
+}
+
+/// Runs one target, and says what it counted and whether it found nothing.
+fn target(root: &Path, log: &PathBuf, name: &str, seconds: u32) -> Result<(Tally, bool)> {
+    let began = Instant::now();
+    let mut command = cargo(root);
+    command.args(["fuzz", "run"]).args(PLAIN).args([name, "--"]);
+    command.arg(format!("-max_total_time={seconds}"));
+    command.args(["-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=1"]);
+    let out = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    command.stdout(out.try_clone()?).stderr(out);
+    let passed = command.status().with_context(|| format!("cannot start {}", shown(&command)))?.success();
+    let said = String::from_utf8_lossy(&fs::read(log)?).into_owned();
+    let (tally, took) = (Tally::read(&said), began.elapsed().as_secs());
+    println!("fuzz: {name}: {} runs in {took} s, {} edges reached", tally.runs, tally.edges);
+    if !passed {
+        let lines: Vec<&str> = said.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(SHOWN)).for_each(|line| println!("{line}"));
+    }
+    // A target that ran nothing says nothing.
+    Ok((tally.clone(), passed && tally.runs > 0))
 }
 
 /// The targets are built with the versions of the workspace: its lock file is theirs, and cargo adds the fuzzer.
@@ -94,10 +162,10 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let parsed = parse(&["prepare", "--seconds", "5", "deflate"]).expect("arguments");
-        assert_eq!((parsed.seconds, parsed.chosen), (5, vec!["prepare".to_owned(), "deflate".to_owned()]));
-        assert_eq!(parse(&[]).expect("arguments"), Arguments { seconds: 60, list: false, chosen: Vec::new() });
-        for wrong in [&["--seconds"][..], &["--seconds", "0"], &["--seconds", "x"], &["--minutes"]] {
+        let parsed = parse(&["prepare", "--seconds", "5", "deflate", "--jobs", "3"]).expect("arguments");
+        assert_eq!((parsed.seconds, parsed.jobs, parsed.chosen.len()), (5, 3, 2));
+        assert_eq!(parse(&[]).expect("arguments"), Arguments::default());
+        for wrong in [&["--seconds"][..], &["--seconds", "0"], &["--seconds", "x"], &["--jobs", "0"], &["--minutes"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

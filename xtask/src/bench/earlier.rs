@@ -50,10 +50,11 @@ impl Earlier {
 
     /// Puts a file under a name; the first one of a space is its reference.
     pub(super) fn put(&self, file: &Path, space: &str, name: &str, log: &Path) -> Result<Cost> {
-        // It takes the name of the file, and makes deltas of those names alone that it knows.
+        // It takes the name of the file, and makes deltas of those names alone that it knows. Of the key, it drops what
+        // follows the last `/` that does not end it.
         let named = self.home.join(name);
         fs::copy(file, &named).with_context(|| format!("cannot write {}", named.display()))?;
-        let url = format!("s3://{BUCKET}/{space}/");
+        let url = format!("s3://{BUCKET}/{space}/{name}");
         let cost = measure::run(self.command("deltaglider").arg("cp").arg(&named).arg(url), log);
         fs::remove_file(&named)?;
         cost

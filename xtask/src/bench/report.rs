@@ -1,6 +1,6 @@
 //! The figures as Markdown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -94,7 +94,12 @@ pub(super) fn summary(rows: &[Row]) -> String {
         }
         let of = |coder: &str| rows.iter().filter(|row| row.family == family && row.coder == coder).collect::<Vec<_>>();
         let measured: Vec<Vec<&Row>> = coders.iter().map(|coder| of(coder)).collect();
-        let cell = |of: &Vec<&Row>| if of.is_empty() { String::new() } else { megabytes(sum(of, |row| row.delta)) };
+        let cell = |of: &Vec<&Row>| match (of.is_empty(), of.iter().all(|row| row.exact)) {
+            (true, _) => String::new(),
+            (_, true) => megabytes(sum(of, |row| row.delta)),
+            // The fewest bytes are nothing worth where the file is lost.
+            (_, false) => format!("*{}, not given back*", megabytes(sum(of, |row| row.delta))),
+        };
         let cells: Vec<String> = measured.iter().map(cell).collect();
         let Some(originals) = measured.iter().find(|of| !of.is_empty()) else { continue };
         let original = megabytes(sum(originals, |row| row.original));
@@ -103,18 +108,21 @@ pub(super) fn summary(rows: &[Row]) -> String {
     text
 }
 
-/// The share of each representation in the deltas of each of our codecs.
+/// Bytes of target and delta by representation, for each of our codecs.
 fn parts(rows: &[Row]) -> String {
-    let mut text = String::new();
+    let names: BTreeSet<&str> = rows.iter().flat_map(|row| row.parts.keys().map(String::as_str)).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let heads: Vec<&str> = names.iter().copied().collect();
+    let mut text = format!("| bytes | program | {} |\n|---|---|{}\n", heads.join(" | "), "---:|".repeat(heads.len()));
     for (family, coder) in pairs(rows) {
-        let of = rows.iter().filter(|row| row.family == family && row.coder == coder);
-        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
-        for (name, bytes) in of.flat_map(|row| &row.parts) {
-            *sums.entry(name).or_default() += bytes;
-        }
-        let sums: Vec<String> = sums.iter().map(|(name, bytes)| format!("{name} {}", grouped(*bytes))).collect();
-        if !sums.is_empty() {
-            let _ = writeln!(text, "- {family}, {coder}: {}", sums.join(", "));
+        let of: Vec<&Row> = rows.iter().filter(|row| row.family == family && row.coder == coder).collect();
+        if of.iter().any(|row| !row.parts.is_empty()) {
+            let bytes = |name: &str| sum(&of, |row| row.parts.get(name).copied().unwrap_or_default());
+            let cells: Vec<String> = heads.iter().map(|name| grouped(bytes(name))).collect();
+            let label = labelled(family, &of, sum(&of, |row| row.original));
+            let _ = writeln!(text, "| {label} | {coder} | {} |", cells.join(" | "));
         }
     }
     text
@@ -124,7 +132,8 @@ fn parts(rows: &[Row]) -> String {
 fn larger(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows.iter().filter(|row| row.ours) {
-        let same = rows.iter().filter(|other| !other.ours && other.family == row.family && other.target == row.target);
+        let same = rows.iter().filter(|other| !other.ours && other.exact);
+        let same = same.filter(|other| other.family == row.family && other.target == row.target);
         let others = same.map(|other| (other.delta, other.coder.as_str()));
         let Some((best, by)) = others.chain([(row.original, "whole")]).min() else { continue };
         if row.delta > best {
@@ -283,6 +292,8 @@ mod tests {
         let mut rows = rows();
         rows.retain(|row| row.family == "numpy" || row.coder == "ours");
         assert_eq!(summary(&rows).lines().last(), Some("| table (1) | 2.00 | 3.00 |  |"));
+        rows[1].exact = false;
+        assert!(summary(&rows).contains("not given back"), "{}", summary(&rows));
     }
 
     #[test]
@@ -291,7 +302,7 @@ mod tests {
         rows[0].parts.insert("copied".to_owned(), 1_200);
         rows[2].parts.insert("copied".to_owned(), 34);
         rows[2].parts.insert("plain".to_owned(), 5);
-        assert_eq!(parts(&rows), "- numpy, ours: copied 1 234, plain 5\n");
+        assert!(parts(&rows).ends_with("| numpy (2, 4.00) | ours | 1 234 | 5 |\n"), "{}", parts(&rows));
     }
 
     #[test]
