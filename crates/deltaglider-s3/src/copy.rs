@@ -40,14 +40,29 @@ fn is_too_large(error: &StoreError) -> bool {
     error.kind == StoreErrorKind::Invalid && (said || error.code == "EntityTooLarge")
 }
 
+/// One CopyObject; a second one where the server misread the entity tag of its condition on the target.
 async fn copy_once(
     store: &S3Store,
     from: &Location,
     to: &Location,
     options: &CopyOptions,
 ) -> Result<PutReceipt, StoreError> {
+    let answer = send(store, from, to, options).await;
+    // A condition on the source alone is not looked at: servers that misread tags have none there, or read both forms.
+    if options.source_if_match.is_none() && store.tags().was_misread(store, to, &options.mode, &answer).await {
+        return send(store, from, to, options).await;
+    }
+    answer
+}
+
+async fn send(
+    store: &S3Store,
+    from: &Location,
+    to: &Location,
+    options: &CopyOptions,
+) -> Result<PutReceipt, StoreError> {
     let call = store.call(Operation::Copy, to).await?;
-    let (if_none_match, if_match) = conditions(&options.mode);
+    let (if_none_match, if_match) = conditions(store, &options.mode);
     let source_tag = options.source_if_match.as_ref().map(|tag| tag.as_str().to_owned());
     let request = call.client.copy_object().bucket(to.bucket()).key(to.key());
     let nothing = Attributes::default();

@@ -91,7 +91,7 @@ async fn delete_one(store: &S3Store, at: Location, if_match: Option<ETag>) -> An
     check_key(Operation::Delete, &at)?;
     let call = store.call(Operation::Delete, &at).await?;
     let request = call.client.delete_object().bucket(at.bucket()).key(at.key());
-    let request = request.set_if_match(if_match.as_ref().map(|tag| tag.as_str().to_owned()));
+    let request = request.set_if_match(if_match.as_ref().map(|tag| store.tags().written(tag)));
     let request = request.customize().config_override(call.limits(0)).interceptor(call.watch());
     let answer = call.answer(request.send().await);
     drop(call);

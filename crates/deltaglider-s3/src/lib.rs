@@ -27,6 +27,7 @@ mod naming;
 mod put;
 mod sharing;
 mod store;
+mod tags;
 mod uploads;
 mod watch;
 

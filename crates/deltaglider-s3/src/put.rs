@@ -114,8 +114,21 @@ async fn put_replayable(
     }
 }
 
-/// One PutObject.
+/// One PutObject; a second one where the server misread the entity tag of its condition.
 async fn put_once(
+    store: &S3Store,
+    at: &Location,
+    body: &Replayable,
+    options: &PutOptions,
+) -> Result<PutReceipt, StoreError> {
+    let answer = send(store, at, body, options).await;
+    if store.tags().was_misread(store, at, &options.mode, &answer).await {
+        return send(store, at, body, options).await;
+    }
+    answer
+}
+
+async fn send(
     store: &S3Store,
     at: &Location,
     body: &Replayable,
@@ -124,7 +137,7 @@ async fn put_once(
     let content = body.body(at).await?;
     let digest = body.digest(store, at).await?;
     let call = store.call(Operation::Put, at).await?;
-    let (if_none_match, if_match) = conditions(&options.mode);
+    let (if_none_match, if_match) = conditions(store, &options.mode);
     let request = call.client.put_object().bucket(at.bucket()).key(at.key());
     let request = with_placement!(with_attributes!(request, &options.attributes), &options.placement);
     let request = request
@@ -142,11 +155,11 @@ async fn put_once(
 }
 
 /// `If-None-Match` and `If-Match` of a mode.
-pub(crate) fn conditions(mode: &PutMode) -> (Option<String>, Option<String>) {
+pub(crate) fn conditions(store: &S3Store, mode: &PutMode) -> (Option<String>, Option<String>) {
     match mode {
         PutMode::Overwrite => (None, None),
         PutMode::Create => (Some("*".to_owned()), None),
-        PutMode::Update(tag) => (None, Some(tag.as_str().to_owned())),
+        PutMode::Update(tag) => (None, Some(store.tags().written(tag))),
     }
 }
 

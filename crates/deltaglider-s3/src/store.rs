@@ -20,6 +20,7 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::connection::{self, Connection};
 use crate::limiter::Limiter;
+use crate::tags::TagForm;
 use crate::watch::Watch;
 use crate::{buckets, copy, delete, get, list, put, sharing, uploads};
 
@@ -45,6 +46,7 @@ struct Inner {
     connecting: Notify,
     limiter: Arc<Limiter>,
     clock: Arc<Clock>,
+    tags: TagForm,
     /// What goes on when the operation that it belongs to is dropped.
     behind: TaskTracker,
 }
@@ -76,6 +78,7 @@ impl S3Store {
                 connecting: Notify::new(),
                 limiter,
                 clock: Arc::default(),
+                tags: TagForm::default(),
                 behind: TaskTracker::new(),
             }),
         }
@@ -99,6 +102,11 @@ impl S3Store {
     #[must_use]
     pub fn clock_ahead(&self) -> Option<i64> {
         self.inner.clock.ahead()
+    }
+
+    /// How entity tags are written into conditions.
+    pub(crate) fn tags(&self) -> &TagForm {
+        &self.inner.tags
     }
 
     pub(crate) fn settings(&self) -> &Settings {

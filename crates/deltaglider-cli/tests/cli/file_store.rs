@@ -336,6 +336,31 @@ fn flags_decide_what_becomes_a_delta() {
 }
 
 #[test]
+fn packages_of_debian_become_small_deltas_at_the_effort_that_looks_into_them() {
+    let package = |version: u32| {
+        let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../deltaglider-codec/tests/vectors/encoders");
+        fs::read(format!("{vectors}/{version}/dpkg-deb-6.deb")).unwrap()
+    };
+    for (effort, most) in [("max", 3000), ("default", 11_000)] {
+        let bench = Bench::with_store();
+        bench.write("d/app_1.deb", &package(1));
+        bench.write("d/app_2.deb", &package(2));
+        let line = ["sync", "d", "STORE/p", "--effort", effort, "--json"];
+        let up = bench.run(&line);
+        assert_eq!(up.code, 0, "{up:?}");
+        let values = up.lines().into_iter().map(|line| serde_json::from_str::<serde_json::Value>(&line).unwrap());
+        let mut second = values.filter(|value| value["src"] == "d/app_2.deb");
+        let stored = second.next().and_then(|value| value["stored"].as_u64()).unwrap();
+        assert!(stored < most, "{effort}: {stored} bytes; {}", up.out);
+        // Whoever reads needs no effort.
+        let down = bench.run(&["sync", "STORE/p", "back"]);
+        assert_eq!(down.code, 0, "{down:?}");
+        assert!(bench.read("back/app_1.deb") == package(1) && bench.read("back/app_2.deb") == package(2), "{effort}");
+        assert_eq!(bench.run(&["verify", "STORE/p/", "--recursive"]).code, 0);
+    }
+}
+
+#[test]
 fn a_bucket_says_which_codec_all_write_by() {
     let bench = Bench::with_store();
     let shown = || bench.run(&["get-bucket-config", "STORE"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use deltaglider_core::store::{
-    Attributes, CopyOptions, DeleteTarget, ListRequest, ObjectStore, Placement, PutBody, PutMode, PutOptions,
+    Attributes, CopyOptions, DeleteTarget, ETag, ListRequest, ObjectStore, Placement, PutBody, PutMode, PutOptions,
     StoreErrorKind,
 };
 use deltaglider_s3::ChecksumPolicy;
@@ -111,6 +111,34 @@ async fn a_server_without_conditions_is_seen_as_it_is() {
     for _ in 0..2 {
         store.put(&at("k"), Bytes::new().into(), create()).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_server_that_compares_tags_as_text_gets_them_bare() {
+    let (server, store) = start().await;
+    server.set_conditions(Conditions { update: Honour::Bare, complete: Honour::Bare, ..Conditions::default() });
+    let first = store.put(&at("k"), Bytes::from_static(b"1").into(), PutOptions::default()).await.unwrap();
+    let update = |tag: &ETag| PutOptions { mode: PutMode::Update(tag.clone()), ..PutOptions::default() };
+    let put = async |text: &'static str, tag: &ETag| {
+        store.put(&at("k"), Bytes::from_static(text.as_bytes()).into(), update(tag)).await
+    };
+
+    // What is truly another one is refused, whatever the form: a put, a head for the form, and one for whether there is an object.
+    let before = server.log().total();
+    let other = ETag::new("00000000000000000000000000000000");
+    assert_eq!(put("x", &other).await.unwrap_err().kind, StoreErrorKind::Conflict);
+    assert_eq!(server.log().total() - before, 3);
+    // The first one that is refused for nothing: refused, looked at, sent again.
+    let second = put("2", &first.e_tag).await.unwrap();
+    assert_eq!(server.log().total() - before, 6);
+    // From then on it costs nothing.
+    let third = put("3", &second.e_tag).await.unwrap();
+    assert_eq!(put("x", &second.e_tag).await.unwrap_err().kind, StoreErrorKind::Conflict);
+    assert_eq!(server.log().total() - before, 9);
+    let stream = futures::stream::iter([Ok(Bytes::from(vec![4; 6 << 20]))]).boxed();
+    let parts = PutBody::Stream { size: None, stream };
+    let fourth = store.put(&at("k"), parts, update(&third.e_tag)).await.unwrap();
+    assert_eq!(store.head(&at("k")).await.unwrap().e_tag, fourth.e_tag);
 }
 
 #[tokio::test]

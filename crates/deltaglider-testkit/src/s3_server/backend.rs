@@ -100,7 +100,8 @@ impl Backend {
         match (header(headers, name), honour) {
             (None, _) | (Some(_), Honour::Ignored) => Ok(None),
             (Some(_), Honour::Refused) => Err(s3_error!(NotImplemented, "{name} is not implemented")),
-            (Some(tag), Honour::Kept) => Ok(Some(self.below(at, ETag::new(tag)))),
+            (Some(tag), Honour::Bare) if tag.starts_with('"') => Ok(Some(ETag::new("none"))),
+            (Some(tag), Honour::Kept | Honour::Bare) => Ok(Some(self.below(at, ETag::new(tag)))),
         }
     }
 

@@ -10,6 +10,8 @@ pub enum Honour {
     Ignored,
     /// Answers 501.
     Refused,
+    /// Compares an entity tag as text with the bare one: in quotes it is none.
+    Bare,
 }
 
 /// What a server does with each condition; all are kept by default.
