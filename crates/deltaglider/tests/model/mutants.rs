@@ -12,8 +12,11 @@ use deltaglider::core::store::{
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use proptest::strategy::{BoxedStrategy, Strategy};
 
+use crate::counts::Counts;
 use crate::finds;
+use crate::step::{Step, step_of_two_names};
 use crate::world::Below;
 
 /// What is wrong with a store.
@@ -37,7 +40,7 @@ struct Mutant {
 }
 
 impl Mutant {
-    fn new(inner: Arc<dyn ObjectStore>, wrong: Wrong) -> Arc<dyn ObjectStore> {
+    fn over(inner: Arc<dyn ObjectStore>, wrong: Wrong) -> Arc<dyn ObjectStore> {
         let (puts, delta_stored, reference) = (AtomicU32::new(0), AtomicBool::new(false), Mutex::new(None));
         Arc::new(Self { inner, wrong, puts, delta_stored, reference })
     }
@@ -102,36 +105,52 @@ impl ObjectStore for Mutant {
     }
 }
 
-macro_rules! mutant {
-    ($name:ident) => {
-        struct $name;
+struct Forgets;
 
-        impl Below for $name {
-            fn over(bucket: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-                Mutant::new(bucket, Wrong::$name)
-            }
-        }
-    };
+impl Below for Forgets {
+    fn over(bucket: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        Mutant::over(bucket, Wrong::Forgets)
+    }
 }
 
-mutant!(Forgets);
-mutant!(DeletesAnyway);
-mutant!(NoConfirmation);
+struct DeletesAnyway;
+
+impl Below for DeletesAnyway {
+    fn over(bucket: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        Mutant::over(bucket, Wrong::DeletesAnyway)
+    }
+
+    fn steps() -> BoxedStrategy<Step> {
+        step_of_two_names().boxed()
+    }
+}
+
+struct NoConfirmation;
+
+impl Below for NoConfirmation {
+    fn over(bucket: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        Mutant::over(bucket, Wrong::NoConfirmation)
+    }
+
+    fn steps() -> BoxedStrategy<Step> {
+        step_of_two_names().boxed()
+    }
+}
 
 #[test]
 fn a_store_that_forgets_a_put_is_found() {
     let found = finds::<Forgets>(2);
-    println!("{found}");
+    println!("{}:\n{found}", Counts::of::<Forgets>());
 }
 
 #[test]
 fn a_store_that_ignores_the_condition_of_a_delete_is_found() {
     let found = finds::<DeletesAnyway>(40);
-    println!("{found}");
+    println!("{}:\n{found}", Counts::of::<DeletesAnyway>());
 }
 
 #[test]
 fn a_client_that_does_not_look_for_the_reference_again_is_found() {
     let found = finds::<NoConfirmation>(40);
-    println!("{found}");
+    println!("{}:\n{found}", Counts::of::<NoConfirmation>());
 }

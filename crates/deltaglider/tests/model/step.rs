@@ -1,5 +1,7 @@
 //! What may be done, and how a sequence of it is made.
 
+use std::marker::PhantomData;
+
 use deltaglider::core::store::{ByteRange, StoreErrorKind};
 use deltaglider_testkit::Fault;
 use proptest::option;
@@ -8,6 +10,7 @@ use proptest::sample::{select, subsequence};
 use proptest_state_machine::ReferenceStateMachine;
 
 use crate::contents::{CONTENTS, Id, KEYS, PLAIN, PREFIXES};
+use crate::world::Below;
 
 pub type Key = &'static str;
 
@@ -145,13 +148,18 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// Which call of an operation; few of them make more than ten.
+fn call() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => 1..5_usize, 2 => 5..12_usize]
+}
+
+pub fn step() -> impl Strategy<Value = Step> {
     let client = || 0..2_usize;
     let held = || select(&[Fault::HeldBefore, Fault::HeldAfter][..]);
     prop_oneof![
-        30 => (client(), op(), option::weighted(0.4, (1..12_usize, trouble())))
+        30 => (client(), op(), option::weighted(0.5, (call(), trouble())))
             .prop_map(|(client, op, trouble)| Step::Do { client, op, trouble }),
-        10 => (client(), op_within(), 1..12_usize, held(), prop::collection::vec(op_within(), 1..4))
+        10 => (client(), op_within(), call(), held(), prop::collection::vec(op_within(), 1..4))
             .prop_map(|(client, held, call, at, others)| Step::Within { client, held, call, at, others }),
         2 => (client(), any::<bool>()).prop_map(|(client, cold)| Step::Restart { client, cold }),
         1 => client().prop_map(Step::ClearCache),
@@ -161,11 +169,25 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Sequences of steps. What may be read after one depends on what came of it, so the model is kept by the play.
-#[derive(Debug)]
-pub struct Steps;
+/// Puts and deletes of two names of a delta space within one another: what conditions and confirmations are there for.
+pub fn step_of_two_names() -> impl Strategy<Value = Step> {
+    let key = || select(&["a/1.zip", "a/2.zip"][..]);
+    let op = move || {
+        prop_oneof![
+            (key(), 2..6_u8).prop_map(|(key, content)| Op::Put { key, content, whole: false }),
+            key().prop_map(Op::Delete),
+        ]
+    };
+    let held = || select(&[Fault::HeldBefore, Fault::HeldAfter][..]);
+    (0..2_usize, op(), 1..12_usize, held(), prop::collection::vec(op(), 1..4))
+        .prop_map(|(client, held, call, at, others)| Step::Within { client, held, call, at, others })
+}
 
-impl ReferenceStateMachine for Steps {
+/// Sequences of steps over a kind of store. What may be read after one depends on what came of it, so the model is kept by the play.
+#[derive(Debug)]
+pub struct Steps<B>(PhantomData<B>);
+
+impl<B: Below> ReferenceStateMachine for Steps<B> {
     type State = ();
     type Transition = Step;
 
@@ -174,7 +196,7 @@ impl ReferenceStateMachine for Steps {
     }
 
     fn transitions((): &()) -> BoxedStrategy<Step> {
-        step().boxed()
+        B::steps()
     }
 
     fn apply((): (), _: &Step) {}

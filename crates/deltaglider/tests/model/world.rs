@@ -11,6 +11,7 @@ use deltaglider::core::store::memory::MemoryStore;
 use deltaglider::core::store::{ObjectStore, PutOptions};
 use deltaglider::{Error, ErrorKind};
 use deltaglider_testkit::Fault;
+use proptest::strategy::{BoxedStrategy, Strategy};
 use proptest_state_machine::StateMachineTest;
 use tempfile::TempDir;
 
@@ -20,11 +21,16 @@ use crate::counts::Counts;
 use crate::expectation::{Event, Model, one};
 use crate::finish::finish;
 use crate::seat::Seat;
-use crate::step::{Op, Step, Steps, Trouble};
+use crate::step::{Op, Step, Steps, Trouble, step};
 
 /// What lies between the bucket and a client.
 pub trait Below: 'static {
     fn over(bucket: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore>;
+
+    /// What is done over it.
+    fn steps() -> BoxedStrategy<Step> {
+        step().boxed()
+    }
 }
 
 /// Nothing.
@@ -49,7 +55,7 @@ pub struct Play<B>(PhantomData<B>);
 
 impl<B: Below> StateMachineTest for Play<B> {
     type SystemUnderTest = World;
-    type Reference = Steps;
+    type Reference = Steps<B>;
 
     fn init_test((): &()) -> World {
         Counts::add::<B>(|counts| counts.sequences += 1);
