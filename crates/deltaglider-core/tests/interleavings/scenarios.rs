@@ -126,7 +126,11 @@ pub fn scenario(names: &[&str], at_first: Contents, clients: Vec<Client>) -> Sce
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         at_first,
         clients,
-        faults: if seconds() >= 20 { 2 } else { 1 },
+        faults: match seconds() {
+            ..20 => 1,
+            20..200 => 2,
+            _ => 3,
+        },
         now: NOW,
         still: vec![configuration("b").key().to_owned()],
         missing_is_told: false,
