@@ -178,9 +178,20 @@ pub fn step_of_two_names() -> impl Strategy<Value = Step> {
             key().prop_map(Op::Delete),
         ]
     };
+    // Put, deleted and put anew, a name may bring another reference.
+    let anew = (key(), 2..6_u8, 2..6_u8).prop_map(|(key, one, two)| {
+        let put = |content| Op::Put { key, content, whole: false };
+        vec![put(one), Op::Delete(key), put(two)]
+    });
+    let others = prop_oneof![prop::collection::vec(op(), 1..4), anew];
     let held = || select(&[Fault::HeldBefore, Fault::HeldAfter][..]);
-    (0..2_usize, op(), 1..12_usize, held(), prop::collection::vec(op(), 1..4))
-        .prop_map(|(client, held, call, at, others)| Step::Within { client, held, call, at, others })
+    (0..2_usize, op(), 3..9_usize, held(), others).prop_map(|(client, held, call, at, others)| Step::Within {
+        client,
+        held,
+        call,
+        at,
+        others,
+    })
 }
 
 /// Sequences of steps over a kind of store. What may be read after one depends on what came of it, so the model is kept by the play.
