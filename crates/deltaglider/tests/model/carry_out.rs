@@ -52,8 +52,14 @@ pub async fn carry_out(client: &Client, op: &Op, model: &Model) -> Came {
         Err(error) => {
             // The one name that it could be of is read first.
             let key = match op {
-                Op::Get(key) | Op::GetRange(key, _) | Op::Head(key) | Op::Verify(key) => Some(key),
-                Op::Migrate(key) | Op::Rehydrate(key) | Op::Copy(key, _) | Op::Move(key, _) => Some(key),
+                Op::Get(key)
+                | Op::GetRange(key, _)
+                | Op::Head(key)
+                | Op::Verify(key)
+                | Op::Migrate(key)
+                | Op::Rehydrate(key)
+                | Op::Copy(key, _)
+                | Op::Move(key, _) => Some(key),
                 _ => None,
             };
             match key {

@@ -114,7 +114,7 @@ impl World {
             (trouble, trouble.map_or(0, |(call, _)| call))
         else {
             let came = seat.runtime.block_on(carry_out(&seat.client, op, model));
-            return finished::<B>(model, op, came, false);
+            return finished::<B>(model, op, &came, false);
         };
         seat.faults.fail_call(call, fault);
         let came = seat.runtime.block_on(async {
@@ -127,7 +127,7 @@ impl World {
         seat.faults.heal();
         let struck = seat.faults.struck() > before;
         match came {
-            Some(came) => finished::<B>(model, op, came, struck),
+            Some(came) => finished::<B>(model, op, &came, struck),
             None => {
                 Counts::add::<B>(|counts| {
                     counts.operations += 1;
@@ -191,10 +191,10 @@ impl World {
         let came = came.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         seat.faults.heal();
         let Some(of_others) = of_others else {
-            finished::<B>(model, op, came, false);
+            finished::<B>(model, op, &came, false);
             for op in others {
                 let came = other.runtime.block_on(carry_out(&other.client, op, model));
-                finished::<B>(model, op, came, false);
+                finished::<B>(model, op, &came, false);
             }
             return;
         };
@@ -214,7 +214,7 @@ impl World {
 }
 
 /// What an operation says goes into the model. Without a fault none may fail, and with one nothing may seem damaged.
-fn finished<B: Below>(model: &mut Model, op: &Op, came: Came, struck: bool) {
+fn finished<B: Below>(model: &mut Model, op: &Op, came: &Came, struck: bool) {
     Counts::add::<B>(|counts| {
         counts.operations += 1;
         counts.acknowledged += u64::from(came.error.is_none());
