@@ -5,7 +5,7 @@ use std::io;
 use crate::cache::CacheError;
 use crate::codec::CodecError;
 use crate::record::RecordError;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::StoreError;
 use crate::{Location, Sha256};
 
 /// An error of the engine.
@@ -123,8 +123,13 @@ impl Error {
     pub fn is_integrity(&self) -> bool {
         match self {
             Self::Integrity { .. } | Self::Damaged { .. } | Self::Record { .. } => true,
-            Self::Store(error) => error.kind == StoreErrorKind::Damaged,
+            Self::Store(error) => error.is_damaged(),
             _ => false,
         }
+    }
+
+    /// Whether the store itself says that it holds an object no more as it was put.
+    pub(crate) fn is_damaged_at_store(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_damaged())
     }
 }

@@ -281,6 +281,19 @@ async fn foreign_objects_are_read_listed_and_never_overwritten_by_internals() {
 }
 
 #[tokio::test]
+async fn a_range_of_a_key_that_is_a_name_of_ours_is_of_nothing() {
+    let bench = Bench::new();
+    bench.put("r/app.zip", &version(1)).await;
+    for range in [ByteRange::Bounded(0, 10), ByteRange::From(1 << 30)] {
+        for key in ["r/reference.bin", "r/app.zip.delta"] {
+            let request = GetRequest { range: Some(range), ..GetRequest::default() };
+            let error = bench.engine.get(&at(key), &request).await.expect_err("nobody put it");
+            assert!(error.is_not_found(), "{key} {range:?}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn odd_keys_and_contents() {
     let bench = Bench::new();
     let long = format!("{}/{}.zip", "d".repeat(500), "n".repeat(519));

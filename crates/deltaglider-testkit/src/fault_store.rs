@@ -11,7 +11,8 @@ use deltaglider_core::store::{
     Operation, Promises, PutBody, PutOptions, PutReceipt, StoreError, StoreErrorKind,
 };
 use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use tokio::sync::Notify;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,12 @@ pub enum Fault {
     /// The body breaks after so many bytes, on its way in or out, with `Transient`; a listing after so many entries. Calls
     /// without a body fail with no effect.
     Cut(u64),
+    /// The call has its effect and its answer is lost, so it is sent again: the second answer is given.
+    Again,
+    /// The call is held before its effect, until [`FaultStore::release`] lets it go on. Whoever drops it has crashed there.
+    HeldBefore,
+    /// The call has its effect, and its answer is held.
+    HeldAfter,
 }
 
 /// A store that passes everything on, but for the calls that are to fail; clones share the plan.
@@ -34,6 +41,21 @@ pub enum Fault {
 pub struct FaultStore {
     inner: Arc<dyn ObjectStore>,
     plan: Arc<Mutex<Plan>>,
+    hold: Arc<Hold>,
+}
+
+/// What a held call and whoever lets it go on wait for.
+#[derive(Debug, Default)]
+struct Hold {
+    reached: Notify,
+    released: Notify,
+}
+
+impl Hold {
+    async fn wait(&self) {
+        self.reached.notify_one();
+        self.released.notified().await;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +79,7 @@ impl FaultStore {
     /// Wraps a store; nothing fails yet.
     #[must_use]
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, plan: Arc::default() }
+        Self { inner, plan: Arc::default(), hold: Arc::default() }
     }
 
     /// Lets the n-th call from now on fail, counted from 1.
@@ -87,6 +109,16 @@ impl FaultStore {
         self.plan().struck
     }
 
+    /// Waits until a call is held.
+    pub async fn held(&self) {
+        self.hold.reached.notified().await;
+    }
+
+    /// Lets the held call go on.
+    pub fn release(&self) {
+        self.hold.released.notify_one();
+    }
+
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,17 +145,42 @@ impl FaultStore {
     }
 
     /// Makes a call that has no body.
-    async fn call<T>(
+    async fn call<T: Send, F: Future<Output = Result<T, StoreError>> + Send>(
         &self,
         operation: Operation,
         at: &Location,
-        call: impl Future<Output = Result<T, StoreError>> + Send,
+        call: impl Fn() -> F + Send + Sync,
     ) -> Result<T, StoreError> {
         match self.next(operation) {
-            None => call.await,
+            None => call().await,
             Some(Fault::Before(kind)) => Err(fault(operation, at, kind)),
-            Some(Fault::After(kind)) => call.await.and(Err(fault(operation, at, kind))),
+            Some(Fault::After(kind)) => call().await.and(Err(fault(operation, at, kind))),
             Some(Fault::Cut(_)) => Err(fault(operation, at, StoreErrorKind::Transient)),
+            Some(Fault::Again) => {
+                // Only the second answer is heard.
+                drop(call().await);
+                call().await
+            }
+            Some(Fault::HeldBefore) => {
+                self.hold.wait().await;
+                call().await
+            }
+            Some(Fault::HeldAfter) => {
+                let answer = call().await;
+                self.hold.wait().await;
+                answer
+            }
+        }
+    }
+
+    /// The whole of a body, so that it can be sent again.
+    async fn whole(body: PutBody, at: &Location) -> Result<Bytes, StoreError> {
+        match body {
+            PutBody::Bytes(content) => Ok(content),
+            PutBody::File(path) => {
+                std::fs::read(&path).map(Bytes::from).map_err(|_| fault(Operation::Put, at, StoreErrorKind::Other))
+            }
+            PutBody::Stream { stream, .. } => Ok(stream.try_collect::<Vec<Bytes>>().await?.concat().into()),
         }
     }
 }
@@ -139,8 +196,17 @@ impl fmt::Display for FaultStore {
 impl ObjectStore for FaultStore {
     async fn get(&self, at: &Location, options: GetOptions) -> Result<GetObject, StoreError> {
         match self.next(Operation::Get) {
-            None => self.inner.get(at, options).await,
+            None | Some(Fault::Again) => self.inner.get(at, options).await,
             Some(Fault::Before(kind) | Fault::After(kind)) => Err(fault(Operation::Get, at, kind)),
+            Some(Fault::HeldBefore) => {
+                self.hold.wait().await;
+                self.inner.get(at, options).await
+            }
+            Some(Fault::HeldAfter) => {
+                let object = self.inner.get(at, options).await;
+                self.hold.wait().await;
+                object
+            }
             Some(Fault::Cut(bytes)) => {
                 let object = self.inner.get(at, options).await?;
                 Ok(GetObject { body: cut(object.body, bytes, Operation::Get, at), ..object })
@@ -149,13 +215,27 @@ impl ObjectStore for FaultStore {
     }
 
     async fn head(&self, at: &Location) -> Result<ObjectHead, StoreError> {
-        self.call(Operation::Head, at, self.inner.head(at)).await
+        self.call(Operation::Head, at, || self.inner.head(at)).await
     }
 
     async fn put(&self, at: &Location, body: PutBody, options: PutOptions) -> Result<PutReceipt, StoreError> {
         match self.next(Operation::Put) {
             None => self.inner.put(at, body, options).await,
             Some(Fault::Before(kind)) => Err(fault(Operation::Put, at, kind)),
+            Some(Fault::Again) => {
+                let content = Self::whole(body, at).await?;
+                drop(self.inner.put(at, content.clone().into(), options.clone()).await);
+                self.inner.put(at, content.into(), options).await
+            }
+            Some(Fault::HeldBefore) => {
+                self.hold.wait().await;
+                self.inner.put(at, body, options).await
+            }
+            Some(Fault::HeldAfter) => {
+                let answer = self.inner.put(at, body, options).await;
+                self.hold.wait().await;
+                answer
+            }
             Some(Fault::After(kind)) => {
                 self.inner.put(at, body, options).await.and(Err(fault(Operation::Put, at, kind)))
             }
@@ -180,7 +260,7 @@ impl ObjectStore for FaultStore {
     }
 
     async fn copy(&self, from: &Location, to: &Location, options: CopyOptions) -> Result<PutReceipt, StoreError> {
-        self.call(Operation::Copy, to, self.inner.copy(from, to, options)).await
+        self.call(Operation::Copy, to, || self.inner.copy(from, to, options.clone())).await
     }
 
     fn delete(&self, targets: BoxStream<'static, DeleteTarget>) -> BoxStream<'static, Result<Location, StoreError>> {
@@ -189,7 +269,7 @@ impl ObjectStore for FaultStore {
             let store = store.clone();
             async move {
                 let at = target.at.clone();
-                let delete = store.inner.delete_one(&at, target.if_match);
+                let delete = || store.inner.delete_one(&at, target.if_match.clone());
                 store.call(Operation::Delete, &at, delete).await.map(|()| at.clone())
             }
         });
@@ -200,7 +280,25 @@ impl ObjectStore for FaultStore {
         let at = Location::new(request.bucket.as_str(), request.prefix.as_str());
         let failed = |kind| stream::iter([Err(fault(Operation::List, &at, kind))]);
         match self.next(Operation::List) {
-            None => self.inner.list(request),
+            None | Some(Fault::Again) => self.inner.list(request),
+            Some(Fault::HeldBefore) => {
+                let store = self.clone();
+                let listed = async move {
+                    store.hold.wait().await;
+                    store.inner.list(request)
+                };
+                listed.flatten_stream().boxed()
+            }
+            Some(Fault::HeldAfter) => {
+                // What was listed is of before, so it is asked for before anybody waits.
+                let (store, listed) = (self.clone(), self.inner.list(request));
+                let listed = async move {
+                    let listed: Vec<_> = listed.collect().await;
+                    store.hold.wait().await;
+                    stream::iter(listed)
+                };
+                listed.flatten_stream().boxed()
+            }
             Some(Fault::Before(kind)) => failed(kind).boxed(),
             Some(Fault::After(kind)) => self.inner.list(request).chain(failed(kind)).boxed(),
             Some(Fault::Cut(entries)) => {

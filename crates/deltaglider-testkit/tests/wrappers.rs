@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deltaglider_core::Location;
 use deltaglider_core::store::memory::MemoryStore;
-use deltaglider_core::store::{GetOptions, ListRequest, ObjectStore, Operation, PutOptions, StoreErrorKind};
+use deltaglider_core::store::{GetOptions, ListRequest, ObjectStore, Operation, PutMode, PutOptions, StoreErrorKind};
 use deltaglider_testkit::{CountingStore, Counts, Fault, FaultStore, Outcome};
 use futures::{StreamExt, TryStreamExt};
 
@@ -87,4 +87,51 @@ async fn a_deletion_fails_target_by_target() {
     let answers: Vec<_> = store.delete(targets).map(|answer| answer.is_ok()).collect().await;
     assert_eq!(answers, [true, false, true]);
     assert!(read(&store, "b").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_call_is_sent_again_and_answered_the_second_time() {
+    let store = FaultStore::new(Arc::new(MemoryStore::with_bucket("b")));
+    store.fail_call(1, Fault::Again);
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    let put = store.put(&at("a"), Bytes::from_static(b"0123456789").into(), options).await;
+    assert_eq!(put.unwrap_err().kind, StoreErrorKind::Conflict);
+    assert_eq!(read(&store, "a").await.unwrap().len(), 10);
+    let e_tag = store.head(&at("a")).await.unwrap().e_tag;
+    store.fail_call(1, Fault::Again);
+    let deleted = (&store as &dyn ObjectStore).delete_one(&at("a"), Some(e_tag)).await;
+    assert_eq!(deleted.unwrap_err().kind, StoreErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_call_is_held_before_or_after_its_effect() {
+    for (fault, there) in [(Fault::HeldBefore, false), (Fault::HeldAfter, true)] {
+        let store = FaultStore::new(Arc::new(MemoryStore::with_bucket("b")));
+        // Dropped while it is held, and then let go on.
+        for goes_on in [false, true] {
+            store.fail(Operation::Put, 1, fault);
+            let mut put = Box::pin(put(&store, "a"));
+            tokio::select! {
+                biased;
+                _ = &mut put => panic!("it is held"),
+                () = store.held() => {}
+            }
+            assert_eq!(read(&store, "a").await.is_ok(), there);
+            if goes_on {
+                store.release();
+                put.await.unwrap();
+                assert!(read(&store, "a").await.is_ok());
+            }
+        }
+        store.fail(Operation::List, 1, fault);
+        let mut listed = Box::pin(store.list(ListRequest::below("b", "")).count());
+        tokio::select! {
+            biased;
+            _ = &mut listed => panic!("it is held"),
+            () = store.held() => {}
+        }
+        put(&store, "b").await.unwrap();
+        store.release();
+        assert_eq!(listed.await, if there { 1 } else { 2 });
+    }
 }

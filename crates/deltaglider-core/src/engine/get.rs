@@ -212,8 +212,17 @@ impl Engine {
             Candidate::Delta(_) => None,
             Candidate::Whole(_) | Candidate::Foreign(_) => request.range,
         };
-        let options = GetOptions { range, if_match: None };
-        Ok(found(self.inner.store.get(candidate.at(), options).await)?)
+        let (store, at) = (&self.inner.store, candidate.at());
+        match found(store.get(at, GetOptions { range, if_match: None }).await) {
+            // What has no such range may be an object of ours, which is not the user's of that name.
+            Err(error) if error.kind == StoreErrorKind::InvalidRange && matches!(candidate, Candidate::Foreign(_)) => {
+                match found(store.head(at).await)? {
+                    Some(head) if logical_head(candidate, &head)?.is_some() => Err(error.into()),
+                    _ => Ok(None),
+                }
+            }
+            answer => Ok(answer?),
+        }
     }
 
     async fn open_delta(&self, at: &Location, object: GetObject) -> Result<Result<Delta, MissingReference>, Error> {

@@ -14,7 +14,7 @@ use crate::delta_space::{StoredName, is_escaped, logical_directory, stored_prefi
 use crate::error::Error;
 use crate::policy::may_be_delta;
 use crate::record::Record;
-use crate::store::{Attributes, ETag, ListEntry, ListRequest, ListedObject, ObjectHead, StoreErrorKind, found};
+use crate::store::{Attributes, ETag, ListEntry, ListRequest, ListedObject, ObjectHead, found};
 use crate::{DeltaSpace, Location, Sha256};
 
 /// Which objects to list.
@@ -198,7 +198,7 @@ impl Engine {
         let (remembered, fresh) = match self.glance(at, &object.e_tag).await {
             Ok(Some(seen)) => seen,
             Ok(None) => return Ok(None),
-            Err(error) if is_damaged(&error) => return Ok(Some(unreadable(candidate, &listed_as(object)))),
+            Err(error) if error.is_damaged_at_store() => return Ok(Some(unreadable(candidate, &listed_as(object)))),
             Err(error) => return Err(error),
         };
         *glimpse = Some(Glimpse { at: at.clone(), head: Arc::clone(&remembered), fresh });
@@ -259,14 +259,9 @@ impl Engine {
 /// What is damaged at the store itself is passed over, as what is gone: for counts, and for who looks at more than it.
 pub(super) fn undamaged<T>(seen: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
     match seen {
-        Err(error) if is_damaged(&error) => Ok(None),
+        Err(error) if error.is_damaged_at_store() => Ok(None),
         seen => seen,
     }
-}
-
-/// Whether the store says that it holds an object no more as it was put.
-pub(super) fn is_damaged(error: &Error) -> bool {
-    matches!(error, Error::Store(error) if error.kind == StoreErrorKind::Damaged)
 }
 
 /// All that is known of an object whose head cannot be had.

@@ -11,7 +11,7 @@ use super::{Depth, Engine};
 use crate::cache::Form;
 use crate::error::Error;
 use crate::record::{ContentRecord, Record};
-use crate::store::{ObjectHead, StoreErrorKind, found};
+use crate::store::{ObjectHead, found};
 use crate::{DeltaSpace, Location, Sha256};
 
 /// What is known of a reference that a delta needs.
@@ -83,7 +83,7 @@ impl Engine {
         let head = match found(self.inner.store.head(&at).await) {
             Ok(Some(head)) => head,
             Ok(None) => return Ok(None),
-            Err(error) if error.kind == StoreErrorKind::Damaged => {
+            Err(error) if error.is_damaged() => {
                 return Ok(Some(ReferenceProof::Damaged { at, actual: None }));
             }
             Err(error) => return Err(error.into()),
@@ -107,7 +107,7 @@ impl Engine {
         let (at, object) = match self.search_reference(space, digest, recorded_key, &Form::STORED, search).await {
             Ok(Some(FoundReference::Remote { at, object, .. })) => (at, object),
             Ok(_) => return Ok(ReferenceProof::Missing),
-            Err(Error::Store(error)) if error.kind == StoreErrorKind::Damaged => {
+            Err(Error::Store(error)) if error.is_damaged() => {
                 return Ok(ReferenceProof::Damaged { at: error.at, actual: None });
             }
             Err(error) => return Err(error),

@@ -16,8 +16,8 @@ use super::survey::StoredSpace;
 use crate::delta_space::InternalName;
 use crate::error::Error;
 use crate::policy::may_be_delta;
-use crate::record::{ContentRecord, Record, expires_at};
-use crate::store::{ETag, ListedObject, Metadata, found};
+use crate::record::{ContentRecord, DeltaRecord, Record, expires_at};
+use crate::store::{ETag, ListedObject, Metadata, ObjectHead, found};
 use crate::{DeltaSpace, Location, Sha256};
 
 /// What a purge removes.
@@ -97,6 +97,7 @@ pub enum PurgeOutcome {
 const IN_MOTION: &str = "it is younger than an hour, and another client may be moving it; wait, or add --exclusive";
 const UNGUARDED: &str =
     "the store ignores conditions on deletes, and another client may be writing; add --exclusive where none is";
+const MAY_BE_NEEDED: &str = "a delta that is damaged may need it; see `verify --repair-plan`";
 const CHANGED: &str = "it was changed meanwhile";
 
 impl Engine {
@@ -127,6 +128,13 @@ impl Engine {
         }
         .boxed()
     }
+}
+
+/// The references that deltas need and that do not stand in their place.
+struct Needed {
+    digests: Vec<Sha256>,
+    /// Whether every delta of the space has said what it needs.
+    is_known: bool,
 }
 
 /// The purge of a space.
@@ -176,9 +184,12 @@ impl Purge<'_> {
                     if needed.is_none() {
                         needed = Some(self.needed_from_trash().await?);
                     }
-                    let outcome = match needed.as_ref().is_some_and(|needed| needed.contains(&digest)) {
-                        true => PurgeOutcome::Kept("a delta needs it; `repair` puts it back where it can"),
-                        false => self.remove(&self.stored.at(object), &object.e_tag).await?,
+                    let outcome = match &needed {
+                        Some(needed) if needed.digests.contains(&digest) => {
+                            PurgeOutcome::Kept("a delta needs it; `repair` puts it back where it can")
+                        }
+                        Some(Needed { is_known: false, .. }) => PurgeOutcome::Kept(MAY_BE_NEEDED),
+                        _ => self.remove(&self.stored.at(object), &object.e_tag).await?,
                     };
                     purged.push(self.purged(object, Garbage::Trash, outcome));
                 }
@@ -188,27 +199,43 @@ impl Purge<'_> {
         Ok(purged)
     }
 
-    /// Digests of the references that deltas of the space need, and that do not stand in their place.
-    async fn needed_from_trash(&self) -> Result<Vec<Sha256>, Error> {
+    /// The references that deltas of the space need, and that do not stand in their place.
+    async fn needed_from_trash(&self) -> Result<Needed, Error> {
+        let mut needed = Needed { digests: Vec::new(), is_known: true };
         if self.stored.deltas.is_empty() {
-            return Ok(Vec::new());
+            return Ok(needed);
         }
-        let head = found(self.engine.inner.store.head(&self.stored.space.reference()).await)?;
+        let head = undamaged(self.reference_head().await)?;
         let standing = head.and_then(|head| reference_record(&head)).and_then(|content| content.sha256);
-        let mut needed = Vec::new();
         let listed = self.stored.listed(self.stored.deltas.iter().map(|(_, object)| object));
-        let mut heads = self.engine.listed_heads(listed).map(undamaged);
-        while let Some(head) = heads.try_next().await? {
-            let Some(head) = head else { continue };
-            if let Ok(Record::Delta(record)) = Record::read(&head.head.attributes.metadata)
-                && let Some(digest) = record.reference_sha256
-                && Some(digest) != standing
-                && !needed.contains(&digest)
-            {
-                needed.push(digest);
+        let mut heads = self.engine.listed_heads(listed);
+        while let Some(head) = heads.next().await {
+            let head = match head {
+                Ok(Some(head)) => head,
+                Ok(None) => continue,
+                Err(error) if error.is_damaged_at_store() => {
+                    needed.is_known = false;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match Record::read(&head.head.attributes.metadata) {
+                Ok(Record::Delta(DeltaRecord { reference_sha256: Some(digest), .. })) => {
+                    if Some(digest) != standing && !needed.digests.contains(&digest) {
+                        needed.digests.push(digest);
+                    }
+                }
+                Ok(Record::Delta(_)) | Err(_) => needed.is_known = false,
+                // Somebody else's, who needs no reference of ours.
+                Ok(_) => {}
             }
         }
         Ok(needed)
+    }
+
+    /// One HEAD: what stands where the reference would be.
+    async fn reference_head(&self) -> Result<Option<ObjectHead>, Error> {
+        Ok(found(self.engine.inner.store.head(&self.stored.space.reference()).await)?)
     }
 
     /// The reference of a space that holds no delta.
@@ -218,7 +245,7 @@ impl Purge<'_> {
             return Ok(None);
         }
         let (engine, space) = (self.engine, &self.stored.space);
-        let Some(head) = found(engine.inner.store.head(&space.reference()).await)? else { return Ok(None) };
+        let Some(head) = undamaged(self.reference_head().await)? else { return Ok(None) };
         if reference_record(&head).is_none() {
             return Ok(None);
         }

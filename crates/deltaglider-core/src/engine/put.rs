@@ -365,7 +365,7 @@ impl Engine {
 
     /// Which delta the writer of a whole object has to remove: the one that stands there before he stores his own. One that another
     /// writer stores afterwards is newer. One HEAD.
-    async fn hiding(&self, at: &Location) -> Result<Hiding, Error> {
+    pub(super) async fn hiding(&self, at: &Location) -> Result<Hiding, Error> {
         Ok(self.own_delta(at).await?.map_or(Hiding::Migrated, Hiding::Seen))
     }
 
@@ -410,14 +410,24 @@ impl Engine {
         put.sent += put.prepared.digest.size;
         put.request.progress.advance(Stage::Upload, put.prepared.digest.size);
         put.prepared.ensure_unchanged()?;
-        if let Some(delta_at) = delta_form(put.at) {
-            match hiding {
-                Hiding::Nothing => {}
-                Hiding::Seen(seen) => self.remove_seen(&put.space, &delta_at, seen).await?,
-                Hiding::Migrated => self.remove_migrated(&put.space, &at, &delta_at, &receipt.e_tag).await?,
-            }
-        }
+        self.uncover(put.at, &at, hiding, &receipt.e_tag).await?;
         Ok(put.whole_report(at, why, receipt))
+    }
+
+    /// Removes the delta that hides an object whose whole form was just stored, with this entity tag.
+    pub(super) async fn uncover(
+        &self,
+        at: &Location,
+        whole: &Location,
+        hiding: Hiding,
+        stored: &ETag,
+    ) -> Result<(), Error> {
+        let (Some(delta), space) = (delta_form(at), DeltaSpace::of(at)) else { return Ok(()) };
+        match hiding {
+            Hiding::Nothing => Ok(()),
+            Hiding::Seen(seen) => self.remove_seen(&space, &delta, seen).await,
+            Hiding::Migrated => self.remove_migrated(&space, whole, &delta, stored).await,
+        }
     }
 
     /// Removes a delta that a migration has made meanwhile of an older whole object. A migration looks at the whole form after it
@@ -431,12 +441,11 @@ impl Engine {
         stored: &ETag,
     ) -> Result<(), Error> {
         let Some(head) = found(self.inner.store.head(delta).await)? else { return Ok(()) };
-        if made_of(&head.attributes.metadata).is_none_or(|of| of == *stored) {
-            return Ok(());
-        }
-        // Whoever has removed ours since, or replaced it, has had the last word.
+        let Some(of) = made_of(&head.attributes.metadata).filter(|of| of != stored) else { return Ok(()) };
+        // Ours stands, or another one that is newer, whose writer may have died before he removed the delta. Where none stands, or
+        // again what the delta was made of, somebody else has had the last word.
         match found(self.inner.store.head(whole).await)? {
-            Some(now) if now.e_tag == *stored => self.remove_seen(space, delta, head.e_tag).await,
+            Some(now) if now.e_tag != of => self.remove_seen(space, delta, head.e_tag).await,
             _ => Ok(()),
         }
     }
@@ -470,7 +479,7 @@ pub(super) enum Tried<'a> {
 }
 
 /// The delta that would hide a whole object.
-enum Hiding {
+pub(super) enum Hiding {
     /// There can be none.
     Nothing,
     /// It was there before.

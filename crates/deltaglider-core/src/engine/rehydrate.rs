@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt};
 
 use super::head::{Candidate, Standing, missing_field};
-use super::put::{ensure_key, is_own_delta};
+use super::put::{Hiding, ensure_key};
 use super::{ContentStream, Engine, GetRequest, LogicalHead, MAX_ROUNDS};
-use crate::delta_space::{StoredName, delta_form, is_escaped};
+use crate::delta_space::{StoredName, is_escaped};
 use crate::digest::Sha256Hasher;
 use crate::error::Error;
 use crate::policy::may_be_delta;
@@ -84,7 +84,7 @@ impl Engine {
     /// Puts a plain object, without a record of ours, and removes the delta that hides it from readers. Ask
     /// [`Engine::holds_plain`] first: an internal object of ours would be overwritten.
     ///
-    /// Requests: 1 PUT, and 1 HEAD before it for a name that could be a delta.
+    /// Requests: 1 PUT, and for a name that could be a delta 1 HEAD before it, and a DELETE or another HEAD after it.
     pub async fn put_plain(
         &self,
         at: &Location,
@@ -94,20 +94,16 @@ impl Engine {
         progress: &SharedProgress,
     ) -> Result<RehydrateReport, Error> {
         ensure_key(at)?;
-        let delta = match delta_form(at).filter(|_| may_be_delta(at.name())) {
-            Some(delta) => found(self.inner.store.head(&delta).await)?
-                .filter(|head| is_own_delta(&head.attributes.metadata))
-                .map(|head| (delta, head.e_tag)),
-            None => None,
+        let hiding = match may_be_delta(at.name()) {
+            true => self.hiding(at).await?,
+            false => Hiding::Nothing,
         };
         let options =
             PutOptions { mode: PutMode::Overwrite, attributes: head.attributes.clone(), placement: placement.clone() };
         let body = PutBody::Stream { size: Some(head.size), stream: store_stream(at, body) };
-        self.inner.store.put(at, body, options).await?;
+        let receipt = self.inner.store.put(at, body, options).await?;
         progress.advance(Stage::Upload, head.size);
-        if let Some((delta, seen)) = delta {
-            self.remove_seen(&DeltaSpace::of(at), &delta, seen).await?;
-        }
+        self.uncover(at, at, hiding, &receipt.e_tag).await?;
         let (size, sha256) = (head.size, head.sha256);
         Ok(RehydrateReport { at: at.clone(), size, sha256, moved: size, outcome: Rehydrated::Done })
     }

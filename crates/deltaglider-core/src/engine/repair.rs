@@ -13,7 +13,7 @@ pub use self::plan::{Action, Finding, Origin, Problem};
 use self::plan::{BothForms, Place, Standing};
 use super::bodies::content_body;
 use super::conditions::random_u64;
-use super::list::{is_damaged, undamaged};
+use super::list::undamaged;
 use super::proof::{ReferenceProof, ReferenceProofs, reference_record};
 use super::survey::StoredSpace;
 use super::{Depth, Engine};
@@ -227,7 +227,7 @@ impl Engine {
                     let record = Record::read(&head.head.attributes.metadata);
                     see_delta(at.clone(), stored.at(object), object, record).map_err(|error| error.to_string())
                 }
-                Some(Err(error)) if is_damaged(&error) => Err(error.to_string()),
+                Some(Err(error)) if error.is_damaged_at_store() => Err(error.to_string()),
                 Some(Err(error)) => return Err(error),
                 Some(Ok(None)) | None => continue,
             };

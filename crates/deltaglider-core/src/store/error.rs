@@ -168,6 +168,12 @@ impl StoreError {
         self.kind == StoreErrorKind::NotFound
     }
 
+    /// Whether the store says that it holds an object no more as it was put.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.kind == StoreErrorKind::Damaged
+    }
+
     /// Whether a condition did not hold.
     #[must_use]
     pub fn is_conflict(&self) -> bool {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use deltaglider_core::Sha256;
 use deltaglider_core::engine::purge::{Garbage, PurgeOutcome, PurgeRequest, Purged};
-use deltaglider_core::store::{ObjectStore, StoreErrorKind};
+use deltaglider_core::store::{ObjectStore, Operation, StoreErrorKind};
 use deltaglider_testkit::Fault;
 use futures::TryStreamExt;
 
@@ -187,4 +187,22 @@ async fn a_purge_that_breaks_off_anywhere_is_ended_by_the_next() {
             assert_eq!(bench.stored().await.len(), 7, "{call} {fault:?}: {:?}", bench.stored().await);
         }
     }
+}
+
+/// Of a delta that the store holds damaged nobody knows what it needs.
+#[tokio::test]
+async fn trash_stays_where_a_damaged_delta_may_need_it() {
+    let copy = format!("r/.deltaglider/trash/{}-0000000000000001", Sha256::of(b"gone"));
+    for (damaged, outcome) in [(1, "removed"), (2, "kept"), (4, "kept"), (9, "removed")] {
+        let bench = versions().await;
+        bench.put_raw(&copy, b"gone", &[]).await;
+        let bench = Bench::over(bench.store);
+        // The first is the reference: what stands there is not known then, and no delta needs what lies in the trash.
+        bench.fault.fail(Operation::Head, damaged, Fault::Before(StoreErrorKind::Damaged));
+        assert_eq!(told(&purge(&bench, later()).await), [(copy.as_str(), "trash", outcome)], "{damaged}");
+    }
+    let bench = versions().await;
+    bench.put_raw(&copy, b"gone", &[]).await;
+    bench.put_raw("r/b.zip.delta", b"?", &[("dg-tool", "deltaglider/0.1.0"), ("dg-delta-size", "x")]).await;
+    assert_eq!(told(&purge(&bench, later()).await), [(copy.as_str(), "trash", "kept")]);
 }

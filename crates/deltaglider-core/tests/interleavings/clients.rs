@@ -5,10 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use deltaglider_core::engine::purge::PurgeRequest;
 use deltaglider_core::engine::{
-    CopyRequest, DeleteRequest, Engine, LogicalEntry, LogicalListRequest, PutRequest, Source,
+    CopyRequest, DeleteRequest, Engine, LogicalEntry, LogicalHead, LogicalListRequest, PutRequest, Source, StoredForm,
 };
 use deltaglider_core::progress::silent;
-use deltaglider_core::{Error, Location};
+use deltaglider_core::store::{ETag, Placement};
+use deltaglider_core::{Error, Location, Md5, Sha256};
 use deltaglider_testkit::interleavings::{Claim, Client, Outcome};
 use futures::{StreamExt, TryStreamExt};
 
@@ -40,6 +41,29 @@ pub fn put_whole(key: &'static str, content: Bytes) -> Client {
         async move {
             let request = PutRequest { whole: true, ..put_request(&content) };
             diary.note(outcome(engine(store).put(&at(key), Source::Bytes(content), &request).await));
+        }
+    })
+}
+
+/// Stores a content as a plain object, as a rehydration into another place does.
+pub fn put_plain(key: &'static str, content: Bytes) -> Client {
+    let claim = Claim::Put { name: key.into(), content: content.clone() };
+    Client::new(format!("put {key} plain"), vec![claim], move |store, diary| {
+        let content = content.clone();
+        async move {
+            let head = LogicalHead {
+                size: content.len() as u64,
+                e_tag: ETag::new(&Md5::of(&content).to_string()),
+                sha256: Some(Sha256::of(&content)),
+                last_modified: UNIX_EPOCH,
+                attributes: put_request(&content).attributes,
+                stored: StoredForm::Foreign { at: at(key) },
+                version_id: None,
+                storage_class: None,
+            };
+            let body = futures::stream::iter([Ok(content)]).boxed();
+            let done = engine(store).put_plain(&at(key), &head, body, &Placement::default(), &silent()).await;
+            diary.note(outcome(done));
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use deltaglider_testkit::interleavings::Scenario;
 
-use super::clients::{copy, delete, delete_and_put, get, migrate, put, rehydrate, rename};
+use super::clients::{copy, delete, delete_and_put, get, migrate, put, put_plain, put_whole, rehydrate, rename};
 use super::scenarios::{holds, other, plain, scenario, stored, version};
 
 const A: &str = "p/a.zip";
@@ -101,5 +101,51 @@ fn a_rehydration_beside_others() {
         [get(A), put(A, version(2)), put(A, version(1)), put(A, other(1)), delete(X), rehydrate(A), put(B, version(4))]
     {
         holds(&format!("rehydrate a | {beside:?}"), scenario(&[A, B, X], at_first(), vec![rehydrate(A), beside]));
+    }
+}
+
+#[test]
+fn a_plain_put_beside_others() {
+    let contents = [
+        stored(&[(X, version(0))]),
+        stored(&[(X, version(0)), (A, version(1))]),
+        stored(&[(X, version(0)), (A, other(1))]),
+    ];
+    for at_first in contents {
+        for beside in [
+            get(A),
+            put(A, version(2)),
+            put(A, other(2)),
+            put_whole(A, version(2)),
+            put_plain(A, version(2)),
+            delete(A),
+            delete_and_put(A, version(2)),
+            rehydrate(A),
+        ] {
+            let clients = vec![put_plain(A, version(4)), beside.clone()];
+            holds(&format!("put a plain | {beside:?}"), scenario(&[A, X], at_first.clone(), clients));
+        }
+    }
+}
+
+#[test]
+fn a_plain_put_beside_a_migration() {
+    let at_first = plain(stored(&[(X, version(0))]), A, &version(1));
+    for content in [version(4), other(4)] {
+        let clients = vec![migrate(A, 256), put_plain(A, content)];
+        holds("migrate a | put a plain", scenario(&[A, X], at_first.clone(), clients));
+    }
+}
+
+/// Where the second of them dies before it removes the delta that it saw, the first one has done so.
+#[test]
+fn a_migration_beside_two_whole_puts() {
+    let at_first = plain(stored(&[(X, version(0))]), A, &version(1));
+    for one in [put_plain(A, version(4)), put_whole(A, version(4))] {
+        for two in [put_plain(A, version(3)), put_whole(A, version(3)), put(A, other(3))] {
+            let clients = vec![migrate(A, 256), one.clone(), two.clone()];
+            let three = Scenario { faults: 0, ..scenario(&[A, X], at_first.clone(), clients) };
+            holds(&format!("migrate a | {one:?} | {two:?}"), three);
+        }
     }
 }

@@ -12,7 +12,7 @@ use deltaglider_testkit::interleavings::{Client, Contents, Scenario};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::clients::{copy, delete, delete_and_put, migrate, put, put_whole, rehydrate};
+use super::clients::{copy, delete, delete_and_put, migrate, put, put_plain, put_whole, rehydrate};
 use super::scenarios::{breaks, holds, other, plain, scenario, stored, version};
 
 /// What may be taken out, before the store of each client.
@@ -265,7 +265,8 @@ fn deltas_are_deleted_as_they_were_seen() {
 #[test]
 fn a_delta_is_looked_for_after_a_whole_object() {
     let at_first = plain(stored(&[(X, version(0))]), A, &version(1));
-    lost(Safeguard::LookForDelta, at_first, vec![migrate(A, 256), put(A, other(2))]);
+    lost(Safeguard::LookForDelta, at_first.clone(), vec![migrate(A, 256), put(A, other(2))]);
+    lost(Safeguard::LookForDelta, at_first, vec![migrate(A, 256), put_plain(A, other(2))]);
 }
 
 /// Needed by copies of objects, which get a new record. Not by trash copies: one of another reference bears that one's record, and
