@@ -201,6 +201,10 @@ impl ObjectStore for S3Store {
             _ => Promises::Unknown,
         }
     }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        Self::clock_ahead(self)
+    }
 }
 
 #[async_trait]

@@ -4,13 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_s3::config::interceptors::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use deltaglider_core::store::StoreErrorKind;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, seconds_of_date, seconds_of_signature};
 use crate::limiter::Limiter;
+
+/// Farther than this from a server's clock, a signature may be refused for it; servers take 5 or 15 minutes.
+const MAX_SKEW: u64 = 4 * 60;
+
+/// On an answer: its request was signed by a clock that is far from the server's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignedAtAnotherTime;
 
 /// One request's watch; clones are the same watch.
 #[derive(Clone, Debug)]
@@ -23,6 +32,8 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 struct Seen {
     started: Mutex<Instant>,
+    /// When the attempt under way says that it was signed, in seconds since 1970.
+    signed: Mutex<Option<i64>>,
     /// The attempt under way ended without a clear answer.
     unclear: AtomicBool,
     /// An attempt before the one under way did.
@@ -33,6 +44,7 @@ impl Watch {
     pub(crate) fn new(limiter: Arc<Limiter>, clock: Arc<Clock>) -> Self {
         let seen = Seen {
             started: Mutex::new(Instant::now()),
+            signed: Mutex::new(None),
             unclear: AtomicBool::new(false),
             unclear_before: AtomicBool::new(false),
         };
@@ -52,12 +64,30 @@ impl Intercept for Watch {
 
     fn read_before_transmit(
         &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let signed = context.request().headers().get("x-amz-date").and_then(seconds_of_signature);
+        *self.seen.signed.lock().unwrap_or_else(PoisonError::into_inner) = signed;
         *self.seen.started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.seen.unclear_before.fetch_or(self.seen.unclear.load(Ordering::Relaxed), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let signed = *self.seen.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = context.response().headers().get("date").and_then(seconds_of_date);
+        if let (Some(signed), Some(answered)) = (signed, answered)
+            && signed.abs_diff(answered) > MAX_SKEW
+        {
+            context.response_mut().add_extension(SignedAtAnotherTime);
+        }
         Ok(())
     }
 
