@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::programs::{cargo, in_ci, shown};
 use crate::workspace::Workspace;
-use crate::{cases, decoders, deny, earlier, faults, fuzz, servers, tidy, xdelta};
+use crate::{cases, decoders, deny, earlier, faults, fuzz, limits, servers, tidy, xdelta};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ struct Tally {
 type Step = fn(&Path, &mut Tally) -> Result<Outcome>;
 
 /// The steps, cheapest first.
-const STEPS: [(&str, Step); 14] = [
+const STEPS: [(&str, Step); 15] = [
     ("fmt", fmt),
     ("tidy", tidy),
     ("clippy", clippy),
@@ -62,6 +62,7 @@ const STEPS: [(&str, Step); 14] = [
     ("earlier", |root, _| earlier::run(root)),
     ("faults", |root, _| faults::check(root)),
     ("fuzz", |root, _| fuzz::check(root)),
+    ("limits", |root, _| limits::check(root)),
     ("servers", |root, tally| {
         servers::run_with(root, &servers::Arguments::default(), |command| run_tests(command, tally))
     }),

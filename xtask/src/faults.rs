@@ -2,9 +2,9 @@
 //! time, and nothing lost.
 
 mod case;
-mod fault;
+pub(crate) mod fault;
 mod message;
-mod proxy;
+pub(crate) mod proxy;
 mod throttle;
 
 use std::collections::BTreeMap;

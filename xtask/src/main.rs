@@ -14,6 +14,7 @@
 //! | `fuzz` | feeds the codecs and the readers of what is stored with anything at all |
 //! | `soak` | several users at once on the same delta spaces, killed at random; nothing acknowledged may be lost |
 //! | `faults` | every operation through a proxy that spoils requests and answers, before a real server |
+//! | `limits` | the binary at the limits of a machine: memory, sudden ends, many names, no room, no home, a wrong clock |
 //! | `dist` | builds what is handed out: a static binary, its manual, completions, sums |
 //! | `demo` | stores and gives back five releases of something real, in a local directory |
 
@@ -32,6 +33,7 @@ mod encoders;
 mod faults;
 mod folder;
 mod fuzz;
+mod limits;
 mod programs;
 mod random;
 mod registry;
@@ -65,6 +67,7 @@ usage: cargo xtask <task>
   fuzz [--seconds N] [TARGET...]        run the fuzz targets (cargo-fuzz), each N seconds; `fuzz --list` names them
   soak [--minutes N] [--seed S]         several users at once, killed at random: nothing acknowledged may be lost
   faults [--only SUBSTRING]             every operation through a proxy that spoils requests and answers
+  limits [--long] [NAME...]             memory, kill -9, many names, no room, no home, a wrong clock
   dist                                  build a static binary with manual, completions and sums into target/dist
   demo [FILE...]                        store five real releases, or FILEs, in a local directory, and give them back";
 
@@ -105,6 +108,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "fuzz" => fuzz::run(&root, &fuzz::Arguments::parse(rest)?),
         "soak" => soak::run(&root, &soak::Arguments::parse(rest)?).map(Outcome::lands),
         "faults" => faults::run(&root, &faults::Arguments::parse(rest)?).map(Outcome::lands),
+        "limits" => limits::run(&root, &limits::Arguments::parse(rest)?).map(Outcome::lands),
         "dist" => dist::run(&root),
         "demo" => demo::run(&root, rest).map(|()| true),
         "help" | "--help" | "-h" => {

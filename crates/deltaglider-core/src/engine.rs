@@ -28,7 +28,7 @@ mod verify;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lru::LruCache;
 use tokio::sync::{OnceCell, Semaphore};
@@ -137,6 +137,8 @@ pub struct EngineParts {
 
 /// The unit of the memory semaphore in bytes: permits are 32 bits wide.
 const MEMORY_UNIT: u64 = 64 << 10;
+/// Below this, the clocks of store and machine count as one.
+const NOTICED_SKEW: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Puts the parts together; makes no request.
@@ -182,6 +184,19 @@ impl Engine {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    /// When a time of this machine's clock is by the store's, as far as an answer of it has told. A minute of difference may be the
+    /// answers' way, and counts for nothing.
+    #[must_use]
+    pub fn store_time(&self, here: SystemTime) -> SystemTime {
+        let ahead = self.inner.store.clock_ahead().unwrap_or(0);
+        let distance = Duration::from_secs(ahead.unsigned_abs());
+        if distance < NOTICED_SKEW {
+            return here;
+        }
+        let there = if ahead > 0 { here.checked_sub(distance) } else { here.checked_add(distance) };
+        there.unwrap_or(here)
     }
 
     fn reader_codec(&self, name: &str) -> Option<&Arc<dyn DeltaCodec>> {

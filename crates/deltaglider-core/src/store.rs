@@ -68,6 +68,12 @@ pub trait ObjectStore: Debug + Display + Send + Sync + 'static {
     fn promises(&self) -> Promises {
         Promises::Unknown
     }
+
+    /// Seconds by which this machine's clock is ahead of the store's, by whose clock the dates of objects are, as far as its answers have
+    /// told; negative where it is behind.
+    fn clock_ahead(&self) -> Option<i64> {
+        None
+    }
 }
 
 impl dyn ObjectStore + '_ {

@@ -79,6 +79,7 @@ pub(crate) struct Settings {
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) max_attempts: u32,
     pub(crate) initial_backoff: Duration,
+    pub(crate) throttled_for: Duration,
     pub(crate) checksums: ChecksumPolicy,
     pub(crate) multipart_threshold: u64,
     pub(crate) part_size: u64,
@@ -122,6 +123,7 @@ impl Default for S3StoreBuilder {
                 read_timeout: Some(Duration::from_secs(60)),
                 max_attempts: 5,
                 initial_backoff: Duration::from_millis(500),
+                throttled_for: Duration::from_secs(30),
                 checksums: ChecksumPolicy::WhenRequired,
                 multipart_threshold: 64 * MIB,
                 part_size: 8 * MIB,
@@ -205,10 +207,17 @@ impl S3StoreBuilder {
         self
     }
 
-    /// How long the head of an answer may take to come, 60 s by default; more is granted for each MiB that a request carries.
-    /// `None` waits for ever. A body that stalls is broken off by the SDK's own watch.
+    /// How long the head of an answer may take to come, 60 s by default: where a request has a body, since the last of it that the connection
+    /// took, and up to 4 s more for what the system holds of it. `None` waits for ever. A body that stalls is broken off by the SDK's own watch.
     pub fn read_timeout(mut self, limit: Option<Duration>) -> Self {
         self.settings.read_timeout = limit;
+        self
+    }
+
+    /// How long a request is tried again that the store asks to slow down, 30 s by default, unless [`max_attempts`](Self::max_attempts) is
+    /// 1. Such answers do not count as attempts.
+    pub fn throttled_for(mut self, time: Duration) -> Self {
+        self.settings.throttled_for = time;
         self
     }
 

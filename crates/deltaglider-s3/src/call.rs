@@ -59,15 +59,24 @@ impl Call {
         self.watch.clone()
     }
 
-    /// The time limits of a request that moves `bytes` bytes, here or at the store. The SDK's read time-out would count the
-    /// sending of the body, so the limit is for the attempt as a whole: what was set, and 4 s for each MiB, or what a MiB takes where bandwidth is bounded.
+    /// The time limits of a request without a body, at which the store moves `bytes` bytes before it answers: what was set, and 4 s for
+    /// each MiB, or what a MiB takes where bandwidth is bounded.
     pub(crate) fn limits(&self, bytes: u64) -> aws_sdk_s3::config::Builder {
         let mut limits = self.limits.to_builder();
         // An answer has a body, too.
         let mebibytes = u32::try_from(bytes.div_ceil(MIB).max(1)).unwrap_or(u32::MAX);
         let extra = Duration::from_secs(4 * (bytes / MIB)).max(self.slow.saturating_mul(mebibytes));
         limits.set_operation_attempt_timeout(self.attempt_limit.map(|limit| limit + extra));
-        aws_sdk_s3::config::Builder::default().timeout_config(limits.build())
+        self.bounded(limits.build())
+    }
+
+    /// Those of a request with a body: it may take as long as it makes [progress](crate::progress).
+    pub(crate) fn limits_of_body(&self) -> aws_sdk_s3::config::Builder {
+        self.bounded(self.limits.clone())
+    }
+
+    fn bounded(&self, limits: TimeoutConfig) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::default().timeout_config(limits).retry_classifier(self.watch.patience())
     }
 
     /// Turns the SDK's answer into core's.

@@ -27,8 +27,22 @@ impl Clock {
     }
 }
 
+/// Seconds since 1970 of a `Date` header.
+pub(crate) fn seconds_of_date(date: &str) -> Option<i64> {
+    Some(DateTime::from_str(date, Format::HttpDate).ok()?.secs())
+}
+
+/// Seconds since 1970 of an `x-amz-date` header, such as `20261127T081500Z`.
+pub(crate) fn seconds_of_signature(date: &str) -> Option<i64> {
+    let part = |range| date.get(range).filter(|part: &&str| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);
+    let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    Some(DateTime::from_str(&text, Format::DateTime).ok()?.secs())
+}
+
 fn seconds_ahead(date: &str, now: SystemTime) -> Option<i64> {
-    let there = DateTime::from_str(date, Format::HttpDate).ok()?.secs();
+    let there = seconds_of_date(date)?;
     let here = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
     Some(i64::try_from(here).ok()? - there)
 }
@@ -44,5 +58,9 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777 + 90);
         assert_eq!(seconds_ahead("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(90));
         assert_eq!(seconds_ahead("yesterday", now), None);
+        assert_eq!(seconds_of_signature("19941106T084937Z"), seconds_of_date("Sun, 06 Nov 1994 08:49:37 GMT"));
+        for wrong in ["", "19941106", "1994-11-06T08:49", "19941306T084937Z", "ä9941106T084937Z"] {
+            assert_eq!(seconds_of_signature(wrong), None, "{wrong}");
+        }
     }
 }

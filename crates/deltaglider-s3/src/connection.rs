@@ -23,13 +23,17 @@ use deltaglider_core::store::{Operation, StoreError, StoreErrorKind};
 use crate::again::Again;
 use crate::bandwidth::{self, Bandwidth};
 use crate::builder::{AddressingStyle, ChecksumPolicy, Identity, Settings};
-use crate::http_client;
+use crate::{http_client, progress};
 
 /// The region of requests to a server that has none.
 pub(crate) const FALLBACK_REGION: &str = "us-east-1";
 
 /// How long a body may stand still, without a bound on bandwidth; the SDK's own default.
 const STALL: Duration = Duration::from_secs(20);
+
+/// Attempts where an answer asks to slow down: their pauses, which double, take 45 s on average. (Many more would let the SDK wait for
+/// credentials for longer, whose time it reckons by this number.)
+const THROTTLED: u32 = 10;
 
 /// A client, and what the store has to know about it.
 #[derive(Debug)]
@@ -45,6 +49,14 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
     let http = http_client::make(settings).map_err(|error| {
         StoreError::new(target.0, target.1, StoreErrorKind::Invalid, error.to_string()).with_source(error)
     })?;
+    let http = match settings.read_timeout {
+        Some(limit) => {
+            // What waits for its turn makes no progress, and is not stuck.
+            let turn = settings.bandwidth.map(|rate| Bandwidth::longest_pause(rate, settings.concurrency));
+            progress::watched(http, limit + turn.unwrap_or_default())
+        }
+        None => http,
+    };
     let http = match settings.bandwidth {
         Some(rate) => bandwidth::bounded(http, Bandwidth::new(rate)),
         None => http,
@@ -91,7 +103,8 @@ pub(crate) async fn connect(settings: &Settings, target: (Operation, &Location))
         .timeout_config(TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build())
         .retry_config(
             RetryConfig::standard()
-                .with_max_attempts(settings.max_attempts)
+                // `Patience` has the nearer bounds.
+                .with_max_attempts(if settings.max_attempts == 1 { 1 } else { settings.max_attempts.max(THROTTLED) })
                 .with_initial_backoff(settings.initial_backoff),
         )
         .retry_classifier(Again);

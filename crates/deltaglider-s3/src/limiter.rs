@@ -7,10 +7,14 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+/// Not fewer than these: most of what is refused waits out its pause, which doubles each time, and holds its permit meanwhile.
+const LEAST: f64 = 4.0;
+
 /// The permits of one store, shared by all its clones.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     most: f64,
+    least: f64,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -31,7 +35,13 @@ pub(crate) struct Permit {
 impl Limiter {
     pub(crate) fn new(most: usize) -> Self {
         let most = most.max(1) as f64;
-        Self { most, state: Mutex::new(State { allowed: most, running: 0, last_cut: None }), changed: Notify::new() }
+        let least = most.min(LEAST);
+        Self {
+            most,
+            least,
+            state: Mutex::new(State { allowed: most, running: 0, last_cut: None }),
+            changed: Notify::new(),
+        }
     }
 
     /// Waits for leave.
@@ -55,7 +65,7 @@ impl Limiter {
     pub(crate) fn throttled(&self, started: Instant) {
         let mut state = self.state();
         if state.last_cut.is_none_or(|cut| started > cut) {
-            state.allowed = (state.allowed / 2.0).max(1.0);
+            state.allowed = (state.allowed / 2.0).max(self.least);
             state.last_cut = Some(Instant::now());
             tracing::debug!(allowed = state.allowed as usize, "the store asks to slow down");
         }
@@ -132,11 +142,12 @@ mod tests {
         for _ in 0..10 {
             limiter.throttled(Instant::now() + std::time::Duration::from_secs(1));
         }
-        assert_eq!(limiter.allowed(), 1);
-        for _ in 0..3 {
+        assert_eq!(limiter.allowed(), 4);
+        for _ in 0..5 {
             limiter.succeeded();
         }
-        assert_eq!(limiter.allowed(), 2);
+        assert_eq!(limiter.allowed(), 5);
+        assert_eq!(Limiter::new(2).least, 2.0);
         for _ in 0..10_000 {
             limiter.succeeded();
         }

@@ -1,5 +1,7 @@
 //! Uploads in parts: in parallel, with bounded memory, and taken back when they fail or are dropped.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_stream::try_stream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::BytesMut;
@@ -20,6 +22,11 @@ use crate::store::S3Store;
 
 /// The size of a stream's parts doubles each so many parts where nobody knows how long it is.
 const PARTS_BEFORE_DOUBLING: u64 = 1000;
+
+/// A store that joins parts by copying them joins so many times as much as is sent in the same time, and needs at most as long as for
+/// moving the second: AWS begins its answer at once.
+const JOINED: u64 = 100;
+const LONGEST_JOIN: u64 = 256 * 1024 * 1024;
 
 /// The size of the parts of `size` bytes: `least`, or as much as the greatest number of parts needs, in whole mebibytes.
 pub(crate) fn part_size(least: u64, size: u64) -> u64 {
@@ -107,6 +114,8 @@ pub(crate) struct Upload {
     operation: Operation,
     id: String,
     armed: bool,
+    /// Bytes of the parts that the store has.
+    sent: AtomicU64,
 }
 
 impl Upload {
@@ -148,7 +157,7 @@ impl Upload {
             let message = "the store began an upload and did not name it";
             return Err(StoreError::new(operation, at, StoreErrorKind::Other, message));
         };
-        Ok(Self { store: store.clone(), at: at.clone(), operation, id, armed: true })
+        Ok(Self { store: store.clone(), at: at.clone(), operation, id, armed: true, sent: AtomicU64::new(0) })
     }
 
     /// Sends one part.
@@ -163,9 +172,10 @@ impl Upload {
             .content_length(i64::try_from(body.len()).unwrap_or(i64::MAX))
             .body(content)
             .customize()
-            .config_override(call.limits(body.len()))
+            .config_override(call.limits_of_body())
             .interceptor(call.watch());
         let output = call.answer(request.send().await)?;
+        self.sent.fetch_add(body.len(), Ordering::Relaxed);
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(output.e_tag)
@@ -192,6 +202,7 @@ impl Upload {
             .config_override(call.limits(range.end - range.start))
             .interceptor(call.watch());
         let output = call.answer(request.send().await)?;
+        self.sent.fetch_add(range.end - range.start, Ordering::Relaxed);
         let copied = output.copy_part_result.unwrap_or_else(|| aws_sdk_s3::types::CopyPartResult::builder().build());
         Ok(CompletedPart::builder().part_number(number).set_e_tag(copied.e_tag).build())
     }
@@ -226,6 +237,7 @@ impl Upload {
     }
 
     async fn complete_once(&self, parts: Vec<CompletedPart>, mode: &PutMode) -> Result<PutReceipt, StoreError> {
+        let size = self.sent.load(Ordering::Relaxed);
         let expected = expected_tag(&parts);
         let call = self.store.call(self.operation, &self.at).await?;
         let (if_none_match, if_match) = conditions(&self.store, mode);
@@ -236,8 +248,7 @@ impl Upload {
             .set_if_none_match(if_none_match)
             .set_if_match(if_match)
             .customize()
-            // The store may work for minutes over many parts.
-            .config_override(call.limits(256 * 1024 * 1024))
+            .config_override(call.limits((size / JOINED).min(LONGEST_JOIN)))
             .interceptor(call.watch());
         let error = match call.answer(request.send().await) {
             Ok(output) => return Ok(receipt(output.e_tag(), output.version_id().map(str::to_owned))),

@@ -147,7 +147,7 @@ async fn send(
         .content_length(i64::try_from(body.len()).unwrap_or(i64::MAX))
         .body(content)
         .customize()
-        .config_override(call.limits(body.len()))
+        .config_override(call.limits_of_body())
         .mutate_request(set_expires(options.attributes.expires.as_deref()))
         .interceptor(call.watch());
     let output = call.answer(request.send().await)?;

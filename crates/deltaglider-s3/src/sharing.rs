@@ -1,6 +1,6 @@
 //! Access control lists of buckets, and URLs that lend a right for a while.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{
@@ -54,7 +54,14 @@ pub(crate) async fn set_bucket_acl(store: &S3Store, bucket: &str, acl: &NewBucke
 /// Signs a GET and sends nothing.
 pub(crate) async fn presign(store: &S3Store, at: &Location, valid: Duration) -> Result<PresignedUrl, StoreError> {
     check_key(Operation::Get, at)?;
-    let config = PresigningConfig::expires_in(valid)
+    // Whoever checks the signature does it by the server's clock; a minute may be an answer's way, and a URL may be that old.
+    let ahead = store.clock_ahead().filter(|ahead| ahead.unsigned_abs() >= 60).unwrap_or(0);
+    let (now, distance) = (SystemTime::now(), Duration::from_secs(ahead.unsigned_abs()));
+    let there = if ahead > 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
+    let config = PresigningConfig::builder()
+        .start_time(there.unwrap_or(now))
+        .expires_in(valid)
+        .build()
         .map_err(|error| StoreError::new(Operation::Get, at, StoreErrorKind::Invalid, error.to_string()))?;
     let call = store.call(Operation::Get, at).await?;
     let request = call.client.get_object().bucket(at.bucket()).key(at.key());

@@ -136,7 +136,12 @@ impl S3Store {
     pub(crate) async fn call(&self, operation: Operation, at: &Location) -> Result<Call, StoreError> {
         let connection = self.connection(operation, at).await?;
         let permit = self.inner.limiter.permit().await;
-        let watch = Watch::new(Arc::clone(&self.inner.limiter), Arc::clone(&self.inner.clock));
+        let watch = Watch::new(
+            Arc::clone(&self.inner.limiter),
+            Arc::clone(&self.inner.clock),
+            self.inner.settings.max_attempts,
+            self.inner.settings.throttled_for,
+        );
         let endpoint = connection.endpoint.as_deref().map_or_else(|| "Amazon S3".to_owned(), shown_endpoint);
         Ok(Call::new(connection.client.clone(), watch, permit, &self.inner.settings, endpoint, (operation, at)))
     }
@@ -200,6 +205,10 @@ impl ObjectStore for S3Store {
             Some(connection) if connection.endpoint.is_none() => Promises::Kept,
             _ => Promises::Unknown,
         }
+    }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        Self::clock_ahead(self)
     }
 }
 

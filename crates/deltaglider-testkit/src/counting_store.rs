@@ -202,6 +202,10 @@ impl ObjectStore for CountingStore {
     fn promises(&self) -> Promises {
         self.promises.unwrap_or_else(|| self.inner.promises())
     }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        self.inner.clock_ahead()
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -63,6 +63,7 @@ struct Plan {
     /// Every call so far, in order.
     calls: Vec<Operation>,
     faults: Vec<Planned>,
+    ahead: Option<i64>,
     struck: usize,
 }
 
@@ -95,6 +96,11 @@ impl FaultStore {
     /// Forgets the faults that have not struck.
     pub fn heal(&self) {
         self.plan().faults.clear();
+    }
+
+    /// Lets the clock of this machine be ahead of the store's by so many seconds, as the answer to the next call tells.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.plan().ahead = Some(seconds);
     }
 
     /// How many calls were made.
@@ -309,6 +315,11 @@ impl ObjectStore for FaultStore {
 
     fn promises(&self) -> Promises {
         self.inner.promises()
+    }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        let plan = self.plan();
+        plan.ahead.filter(|_| !plan.calls.is_empty()).or_else(|| self.inner.clock_ahead())
     }
 }
 

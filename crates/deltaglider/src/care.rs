@@ -148,7 +148,9 @@ impl PurgeBucket {
         let (buckets, _) = self.client.bucket_store(&self.url)?;
         let mut uploads = Vec::new();
         if let Some(store) = buckets.uploads() {
-            for upload in store.list_uploads(prefix.bucket(), prefix.key()).await? {
+            let pending = store.list_uploads(prefix.bucket(), prefix.key()).await?;
+            let now = place.engine.store_time(now);
+            for upload in pending {
                 if upload.begun.checked_add(older_than).is_none_or(|due| due > now) {
                     continue;
                 }

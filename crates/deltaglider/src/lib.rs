@@ -114,6 +114,7 @@ mod memory;
 pub mod object;
 #[cfg(doctest)]
 mod pages;
+mod partial_file;
 pub mod place;
 #[cfg(feature = "secrets-manager")]
 pub mod rotation;
@@ -131,6 +132,7 @@ pub use deltaglider_s3::CrossRegion;
 pub use error::{ConfigError, Error, ErrorKind};
 pub use maintenance::{Maintenance, MaintenancePolicy};
 pub use object::ObjectInfo;
+pub use partial_file::PartialFile;
 pub use place::Place;
 
 /// The engine below, its vocabulary and its ports.

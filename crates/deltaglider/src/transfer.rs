@@ -7,17 +7,14 @@ use std::path::{Path, PathBuf};
 use deltaglider_core::Error as EngineError;
 use deltaglider_core::engine::{DownloadReport, Estimate, PutRequest, ReferenceUse, Source, VerifyReport};
 use deltaglider_core::progress::silent;
-use tempfile::NamedTempFile;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::object::ObjectInfo;
 use crate::object::put::PutObjectOutput;
+use crate::partial_file::PartialFile;
 use crate::place::Place;
 use crate::telemetry;
-
-/// The longest part of a name that goes into the name of its temporary file, in bytes: most file systems take 255 in all.
-const MAX_NAME: usize = 200;
 
 impl Client {
     /// Puts a file at a URL; at one that ends in `/`, or names a bucket, under the file's own name. Costs as [`Client::put_object`].
@@ -32,8 +29,8 @@ impl Client {
     /// Fetches an object into a file; into a directory (or a path that ends in `/`), under the object's own name. Directories on the
     /// way are made. Costs as [`Client::get_object`].
     ///
-    /// The file appears at once and complete, proven by its SHA-256, or not at all: until then its content is in a temporary file
-    /// beside it, which is removed on every failure. A file that is there is replaced.
+    /// The file appears at once and complete, proven by its SHA-256, or not at all: until then its content is in a file
+    /// without a name, or one beside it, which is removed on every failure (see [`PartialFile`](crate::PartialFile)). A file that is there is replaced.
     ///
     /// # Errors
     /// [`Error::Usage`] where the object's name cannot be that of a file in the directory; [`Error::Local`]; else those of
@@ -41,7 +38,7 @@ impl Client {
     pub async fn download(&self, url: &str, path: impl AsRef<Path>) -> Result<Download, Error> {
         let place = self.object_place("GetObject", url)?;
         let path = download_path(path.as_ref(), place.at.name())?;
-        let (file, temporary) = {
+        let (file, partial) = {
             let path = path.clone();
             blocking(move || begin(&path)).await?
         };
@@ -49,7 +46,7 @@ impl Client {
         let DownloadReport { head, reference, fetched, .. } = report.map_err(|error| name_file(error, &path))?;
         let object = ObjectInfo::new(place.at, head);
         telemetry::got(reference, object.size, fetched);
-        let path = blocking(move || publish(temporary, path)).await?;
+        let path = blocking(move || publish(partial, path)).await?;
         Ok(Download { path, object, reference, fetched })
     }
 
@@ -144,38 +141,23 @@ fn name_file(error: EngineError, path: &Path) -> Error {
     }
 }
 
-/// Opens a temporary file beside the one that is to be made.
-fn begin(path: &Path) -> Result<(std::fs::File, NamedTempFile), Error> {
+/// Begins the file that is to be made.
+fn begin(path: &Path) -> Result<(std::fs::File, PartialFile), Error> {
     let local = |action, source| Error::Local { path: path.to_owned(), action, source };
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         // A device or a pipe would be replaced, not written to.
         return Err(local("replaced", io::Error::other("it is no regular file")));
     }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(directory).map_err(|error| local("written", error))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{}.dgtmp-", &name[..name.floor_char_boundary(MAX_NAME)]);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).rand_bytes(8);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any new file: what the user's mask leaves of it.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let temporary = builder.tempfile_in(directory).map_err(|error| local("written", error))?;
-    let file = temporary.as_file().try_clone().map_err(|error| local("written", error))?;
-    Ok((file, temporary))
+    let partial = PartialFile::begin(path).map_err(|error| local("written", error))?;
+    let file = partial.file().map_err(|error| local("written", error))?;
+    Ok((file, partial))
 }
 
 /// Puts the proven file in its place.
-fn publish(temporary: NamedTempFile, path: PathBuf) -> Result<PathBuf, Error> {
-    match temporary.persist(&path) {
-        Ok(_) => Ok(path),
-        Err(error) => Err(Error::Local { path, action: "written", source: error.error }),
+fn publish(partial: PartialFile, path: PathBuf) -> Result<PathBuf, Error> {
+    match partial.publish() {
+        Ok(()) => Ok(path),
+        Err(source) => Err(Error::Local { path, action: "written", source }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A fault of a request or its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Nothing goes wrong.
     None,
     /// The request goes on only after a while.
@@ -37,7 +37,7 @@ pub(super) enum Fault {
 
 /// How often it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dose {
+pub(crate) enum Dose {
     /// To the first attempt of each request.
     First,
     /// To every attempt.

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) type Choice = dyn Fn(&str, &str, Duration) -> Fault + Send + Sync;
 
 /// A running proxy; dropped, it takes no more connections.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Inner>,
 }
@@ -38,7 +38,7 @@ struct Inner {
 
 impl Proxy {
     /// Starts one before the server, with one fault.
-    pub(super) fn with_fault(server: SocketAddr, fault: Fault, dose: Dose) -> Result<Self> {
+    pub(crate) fn with_fault(server: SocketAddr, fault: Fault, dose: Dose) -> Result<Self> {
         let seen = Mutex::new(HashSet::new());
         Self::start(server, move |method, target, _| {
             let first = || seen.lock().unwrap_or_else(PoisonError::into_inner).insert(format!("{method} {target}"));
@@ -77,12 +77,12 @@ impl Proxy {
     }
 
     /// Its URL.
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Requests that came, and how many of them met the fault.
-    pub(super) fn counts(&self) -> (u64, u64) {
+    pub(crate) fn counts(&self) -> (u64, u64) {
         (self.shared.requests.load(Ordering::Relaxed), self.shared.faults.load(Ordering::Relaxed))
     }
 

@@ -75,6 +75,7 @@ async fn uploads(
         Ok(pending) => pending,
         Err(error) => return Ok(Some(Failure::from(error))),
     };
+    let now = root.engine.store_time(now);
     let is_old = |upload: &PendingUpload| upload.begun.checked_add(args.older_than).is_some_and(|due| due <= now);
     for upload in pending.iter().filter(|upload| is_old(upload)) {
         let status = match args.dryrun {

@@ -60,6 +60,38 @@ fn an_upload_in_parts_that_is_broken_off_is_aborted() {
     }
 }
 
+/// What the system can do without a name is gone with the process that made it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_download_that_is_killed_leaves_nothing() {
+    let cloud = Cloud::with_bucket();
+    let bench = &cloud.bench;
+    bench.write("big.bin", &vec![7; 20 << 20]);
+    bench.run(&["cp", "big.bin", "s3://shop/"]);
+    for before in [None, Some(b"before")] {
+        if let Some(before) = before {
+            bench.write("got/big.bin", before);
+        }
+        let mut child = bench.start(&["cp", "s3://shop/big.bin", "got/big.bin", "--bwlimit", "1MiB"]);
+        let open = || {
+            let descriptors = std::fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten().flatten();
+            let mut files =
+                descriptors.filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)));
+            let is_partial = |at: &std::path::Path| at.starts_with(bench.path("got"));
+            files.any(|(file, at)| is_partial(&at) && std::fs::metadata(file).is_ok_and(|file| file.len() > 0))
+        };
+        while !open() {
+            std::thread::yield_now();
+        }
+        signal("KILL", child.id());
+        assert_eq!(child.wait().unwrap().code(), None);
+        assert_eq!(bench.names("got").len(), usize::from(before.is_some()));
+        if let Some(before) = before {
+            assert_eq!(bench.read("got/big.bin"), before);
+        }
+    }
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let bench = Bench::with_store();

@@ -27,7 +27,7 @@ pub struct PurgeRequest {
     pub prefix: Location,
     /// Only what was written so long ago. Temporary copies go when they have expired, however old.
     pub older_than: Duration,
-    /// When it is.
+    /// When it is, by the clock of this machine; how far that is from the store's is taken into account.
     pub now: SystemTime,
     /// Nobody else is writing: conditions that the store does not honour are done without, and whole forms that deltas hide go
     /// as well.
@@ -146,8 +146,13 @@ struct Purge<'a> {
 
 impl Purge<'_> {
     fn ages(&self) -> Ages {
-        let PurgeRequest { now, older_than, exclusive, .. } = *self.request;
-        Ages { now, older_than, exclusive }
+        let PurgeRequest { older_than, exclusive, .. } = *self.request;
+        Ages { now: self.now(), older_than, exclusive }
+    }
+
+    /// When it is, by the clock that the objects' times are by: what was surveyed has told how far this one is from it.
+    fn now(&self) -> SystemTime {
+        self.engine.store_time(self.request.now)
     }
 
     /// Temporary copies, throw-away keys and trash.
@@ -161,7 +166,7 @@ impl Purge<'_> {
                     let at = self.stored.at(object);
                     let head = undamaged(self.engine.listed_head(&at, &object.e_tag).await)?;
                     let Some(head) = head else { continue };
-                    if expires_at(&head.head.attributes.metadata).is_none_or(|expires| expires > self.request.now) {
+                    if expires_at(&head.head.attributes.metadata).is_none_or(|expires| expires > self.now()) {
                         continue;
                     }
                     // No two of them have the same key: where conditions are ignored, none is needed.

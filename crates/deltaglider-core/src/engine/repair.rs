@@ -203,7 +203,8 @@ impl Engine {
             }
             let at = stored.at(object);
             if let Some(head) = undamaged(self.listed_head(&at, &object.e_tag).await)?
-                && expires_at(&head.head.attributes.metadata).is_some_and(|expires| expires <= request.now)
+                && expires_at(&head.head.attributes.metadata)
+                    .is_some_and(|expires| expires <= self.store_time(request.now))
             {
                 findings.push(Finding {
                     problem: Problem::TemporaryExpired,

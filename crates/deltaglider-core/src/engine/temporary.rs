@@ -34,7 +34,7 @@ impl Engine {
     }
 
     /// Stores a whole copy of an object at the bucket's root, below `.deltaglider/tmp/`, where no listing shows it, and says where.
-    /// It says of itself when it expires; removing it then is left to whoever purges the bucket.
+    /// It says of itself when it expires, which is told here by the clock of this machine, and there by the store's; removing it then is left to whoever purges the bucket.
     ///
     /// Requests: those of a get, and one put, in parts above the store's own threshold.
     ///
@@ -48,6 +48,7 @@ impl Engine {
     ) -> Result<Location, Error> {
         let got = self.get(at, &GetRequest::default()).await?;
         let to = temporary(at, u128::from(random_u64()) << 64 | u128::from(random_u64()));
+        let expires = self.store_time(expires);
         let metadata = temporary_metadata(at, got.head.sha256, expires, SystemTime::now());
         let options = PutOptions {
             attributes: Attributes { metadata, ..got.head.attributes },

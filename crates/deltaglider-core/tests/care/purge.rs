@@ -97,6 +97,39 @@ async fn garbage_goes_and_everything_else_stays() {
 }
 
 #[tokio::test]
+async fn what_is_old_is_told_by_the_clock_of_the_store() {
+    const YEARS: i64 = 10 * 366 * 86_400;
+    let bench = littered().await;
+    bench.fault.set_clock_ahead(YEARS);
+    let now = SystemTime::now() + Duration::from_secs(YEARS.unsigned_abs());
+    let purged = purge(&bench, PurgeRequest { now, ..later() }).await;
+    assert_eq!(told(&purged), [(".deltaglider/tmp/1.zip", "temporary", "removed")]);
+    bench.fault.set_clock_ahead(-YEARS);
+    let now = SystemTime::now() + 8 * DAY - Duration::from_secs(YEARS.unsigned_abs());
+    assert_eq!(purge(&bench, PurgeRequest { now, ..later() }).await.len(), 3);
+    // Less than a minute may be the way of an answer.
+    bench.fault.set_clock_ahead(59);
+    assert_eq!(bench.engine.store_time(now), now);
+    bench.fault.set_clock_ahead(60);
+    assert_eq!(bench.engine.store_time(now), now - Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_copy_for_a_while_expires_by_the_clock_of_the_store() {
+    let bench = versions().await;
+    bench.fault.set_clock_ahead(-86_400);
+    let copy = bench.engine.shareable(&at("r/a-2.zip"), Some(SystemTime::now() + DAY / 2)).await.expect("stored");
+    let now = SystemTime::now();
+    let purged = purge(&bench, PurgeRequest { now, ..later() }).await;
+    assert_eq!(told(&purged), []);
+    bench.fault.set_clock_ahead(0);
+    let purged = purge(&bench, PurgeRequest { now: now + DAY, ..later() }).await;
+    assert_eq!(told(&purged), []);
+    let purged = purge(&bench, PurgeRequest { now: now + 2 * DAY, ..later() }).await;
+    assert_eq!(told(&purged), [(copy.key(), "temporary", "removed")]);
+}
+
+#[tokio::test]
 async fn what_is_young_stays_though_nothing_needs_it() {
     let bench = littered().await;
     let now = PurgeRequest { now: SystemTime::now(), ..later() };

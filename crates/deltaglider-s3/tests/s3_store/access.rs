@@ -107,6 +107,45 @@ async fn a_silent_server_does_not_hold_us_for_ever() {
     assert_eq!((error.kind, error.code.as_str()), (StoreErrorKind::Transient, "RequestTimeout"));
 }
 
+/// A server in another year, which refuses what is not signed by its clock, and says so only in a body that a HEAD has not.
+#[tokio::test]
+async fn a_wrong_clock_is_got_over_where_no_answer_can_say_so() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let request = String::from_utf8(request).unwrap();
+            let signed = request.lines().find_map(|line| line.strip_prefix("x-amz-date: ")).unwrap();
+            let status = if signed.starts_with("20361127T0815") { "200 OK" } else { "403 Forbidden" };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nDate: Thu, 27 Nov 2036 08:15:30 GMT\r\nLast-Modified: Thu, 27 Nov 2036 08:15:00 GMT\r\n\
+                 ETag: \"x\"\r\nContent-Length: 7\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let store = S3Store::builder()
+        .endpoint_url(endpoint)
+        .region("us-east-1")
+        .static_credentials("a", "b", None)
+        .initial_backoff(Duration::from_millis(1))
+        .max_attempts(2)
+        .build()
+        .unwrap();
+    assert_eq!(store.head(&Location::new("b", "k")).await.unwrap().size, 7);
+    assert!(store.clock_ahead().unwrap() < -86_400 * 365);
+    // A URL is signed by the server's clock, too.
+    let url = store.presign(&Location::new("b", "k"), Duration::from_secs(60)).await.unwrap();
+    assert!(url.expose().contains("X-Amz-Date=20361127T0815"), "{url:?}");
+}
+
 #[tokio::test]
 async fn only_aws_is_believed_and_only_when_it_is_known() {
     let (_server, store) = start().await;

@@ -1,9 +1,12 @@
 //! What is retried, what slows down, and what a lost answer looks like.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use deltaglider_core::store::{
     CopyOptions, DeleteTarget, GetOptions, ObjectStore, PutMode, PutOptions, StoreErrorKind,
 };
+use deltaglider_s3::S3Store;
 use deltaglider_testkit::s3_server::ServerFault;
 use futures::StreamExt;
 
@@ -56,6 +59,57 @@ async fn throttling_slows_the_whole_store_down_until_answers_come() {
     assert!(lowest <= 16, "{lowest}");
     assert!(store.allowed_concurrency() > lowest, "it recovers");
     assert!(server.log().most_at_a_time() <= 32);
+}
+
+#[tokio::test]
+async fn throttling_is_bounded_in_time_and_not_in_number() {
+    let (server, store) = start_with(|builder| builder.max_attempts(2).throttled_for(Duration::from_secs(60))).await;
+    server.fail("PutObject", (1..=8).collect::<Vec<_>>(), ServerFault::slow_down());
+    store.put(&at("k"), content(10).into(), PutOptions::default()).await.unwrap();
+    server.fail("HeadObject", (1..=8).collect::<Vec<_>>(), ServerFault::Refuse(429, "TooManyRequests", ""));
+    assert_eq!(store.head(&at("k")).await.unwrap().size, 10);
+    // Whoever asks for one attempt gets one.
+    let (server, store) = start_with(|builder| builder.max_attempts(1).throttled_for(Duration::from_secs(60))).await;
+    server.inject(|_, _| Some(ServerFault::slow_down()));
+    server.log().reset();
+    assert_eq!(store.head(&at("k")).await.unwrap_err().kind, StoreErrorKind::Throttled);
+    assert_eq!(server.log().total(), 1);
+}
+
+/// A server that takes a body and says nothing is left long before the body could have been too slow.
+#[tokio::test]
+async fn an_upload_that_makes_no_progress_ends_soon_and_a_slow_one_does_not() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let store = S3Store::builder()
+        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+        .region("us-east-1")
+        .static_credentials("a", "b", None)
+        .read_timeout(Some(Duration::from_millis(300)))
+        .max_attempts(1)
+        .build()
+        .unwrap();
+    const SIZE: u64 = 16 << 20;
+    tokio::spawn(async move {
+        // The first one is taken slowly, and answered; the second one is taken, and not answered.
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut taken, mut buffer) = (0, vec![0; 1 << 20]);
+        while taken < SIZE {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            taken += stream.read(&mut buffer).await.unwrap() as u64;
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        drop(stream);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while stream.read(&mut buffer).await.unwrap() > 0 {}
+    });
+    store.put(&at("k"), content(SIZE).into(), PutOptions::default()).await.unwrap();
+    let began = Instant::now();
+    let error = store.put(&at("k"), content(SIZE).into(), PutOptions::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (StoreErrorKind::Transient, "RequestTimeout"));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

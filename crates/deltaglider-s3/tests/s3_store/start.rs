@@ -22,7 +22,11 @@ pub async fn start_with(change: impl FnOnce(S3StoreBuilder) -> S3StoreBuilder) -
 }
 
 pub fn unsigned(server: &S3Server) -> S3StoreBuilder {
-    S3Store::builder().endpoint_url(server.endpoint()).region("us-east-1").initial_backoff(Duration::from_millis(1))
+    S3Store::builder()
+        .endpoint_url(server.endpoint())
+        .region("us-east-1")
+        .initial_backoff(Duration::from_millis(1))
+        .throttled_for(Duration::from_millis(200))
 }
 
 pub fn signed(server: &S3Server) -> S3StoreBuilder {

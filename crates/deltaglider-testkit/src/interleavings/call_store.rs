@@ -118,6 +118,10 @@ impl<A: Answers> ObjectStore for CallStore<A> {
     fn promises(&self) -> Promises {
         self.0.promises()
     }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        None
+    }
 }
 
 impl<A: Answers> CallStore<A> {

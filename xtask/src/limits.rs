@@ -1,0 +1,127 @@
+//! The binary at the limits of what a machine gives and does: memory, sudden ends, many names, no room, no home, a wrong clock.
+
+mod bench;
+mod clock;
+mod content;
+mod full;
+mod home;
+mod kill;
+mod many;
+mod memory;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use self::bench::{Bench, Row};
+use crate::ci::Outcome;
+use crate::programs::{built, cargo};
+use crate::servers::Running;
+
+const USAGE: &str = "cargo xtask limits [--long] [--program PATH] [NAME...]";
+
+type Limit = fn(&Bench) -> Result<Vec<Row>>;
+
+/// The limits, by the names that the command line knows.
+const LIMITS: [(&str, Limit); 6] = [
+    ("home", home::play),
+    ("clock", clock::play),
+    ("full", full::play),
+    ("kill", kill::play),
+    ("many", many::play),
+    ("memory", memory::play),
+];
+
+/// What the user asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    long: bool,
+    program: Option<PathBuf>,
+    names: Vec<String>,
+}
+
+impl Arguments {
+    /// Reads what follows `cargo xtask limits`.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+        let mut parsed = Self::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "--long" => parsed.long = true,
+                "--program" => {
+                    let program = rest.next().with_context(|| format!("--program needs a value: {USAGE}"))?;
+                    parsed.program = Some(fs::canonicalize(program).context("--program")?);
+                }
+                name if LIMITS.iter().any(|(known, _)| *known == name) => parsed.names.push(name.to_owned()),
+                other => bail!("unknown argument {other:?}: {USAGE}; names are {}", names().join(", ")),
+            }
+        }
+        Ok(parsed)
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|chosen| chosen == name)
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    LIMITS.iter().map(|(name, _)| *name).collect()
+}
+
+/// All of them, and of each what takes no more than a minute or so.
+pub(crate) fn check(root: &Path) -> Result<Outcome> {
+    run(root, &Arguments::default())
+}
+
+/// Goes to every limit, and prints what came of it.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
+    let program = match &arguments.program {
+        Some(program) => program.clone(),
+        None => built(cargo(root).args(["build", "--locked", "--package", "deltaglider-cli", "--bin", "deltaglider"]))?,
+    };
+    let (server, missing) = match Running::start(root, None)? {
+        Ok(server) => (Some(server), None),
+        Err(reason) => {
+            eprintln!("limits: SKIPPED at S3: {reason}");
+            (None, Some(reason))
+        }
+    };
+    // Not below the workspace: other users of the machine are tried as well.
+    let folder = std::env::temp_dir().join(format!("deltaglider-limits-{}", std::process::id()));
+    let bench = Bench::new(server, &program, folder, arguments.long)?;
+    let mut rows = Vec::new();
+    for (name, play) in LIMITS.into_iter().filter(|(name, _)| arguments.takes(name)) {
+        let began = Instant::now();
+        rows.extend(play(&bench).with_context(|| format!("limits: {name}"))?);
+        println!("limits: {name} took {:.1} s", began.elapsed().as_secs_f64());
+    }
+    println!("\n{}", bench::table(&rows));
+    let findings: Vec<&String> = rows.iter().flat_map(|row| &row.findings).collect();
+    findings.iter().for_each(|finding| println!("limits: FOUND: {finding}"));
+    let skipped: Vec<&str> = rows.iter().filter_map(|row| row.skipped.as_deref()).collect();
+    skipped.iter().for_each(|reason| println!("limits: SKIPPED: {reason}"));
+    println!("limits: {} found", findings.len());
+    Ok(match missing {
+        _ if !findings.is_empty() => Outcome::Failed,
+        Some(reason) => Outcome::Skipped(reason),
+        None => Outcome::Passed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_read() {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let parsed = Arguments::parse(&words("--long kill full")).expect("read");
+        assert!(parsed.long && parsed.takes("kill") && !parsed.takes("memory"));
+        assert!(Arguments::default().takes("memory"));
+        for wrong in ["--program", "kil", "--longer"] {
+            assert!(Arguments::parse(&words(wrong)).is_err(), "{wrong}");
+        }
+    }
+}
