@@ -96,7 +96,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
 fn codecs() -> Vec<(&'static str, Box<dyn DeltaCodec>)> {
     vec![
         ("zstd", Box::new(ZstdCodec::default())),
-        ("vcdiff", Box::new(VcdiffCodec::default())),
+        ("vcdiff", Box::new(VcdiffCodec)),
         ("dgd1, fast", Box::new(Dgd1Codec::new(Effort::Fast))),
         ("dgd1", Box::new(Dgd1Codec::default())),
         ("dgd1, max", Box::new(Dgd1Codec::new(Effort::Max))),
