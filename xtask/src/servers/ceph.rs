@@ -4,13 +4,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 use std::{fs, process};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::supervised::Supervised;
+use super::other::Other;
+use super::supervised::{Supervised, until};
 use super::{ACCESS_KEY, Folder, PATIENCE, SECRET_KEY};
 use crate::programs::output;
 
@@ -25,7 +24,7 @@ const MONITOR: u16 = 100;
 
 /// What version 16 does not keep of the contract of a store, by names of tests: it takes no notice of conditions of copies and
 /// deletes.
-pub(super) const NOT_KEPT: [&str; 5] = [
+const NOT_KEPT: [&str; 5] = [
     "copy_keeps_the_conditions_of_its_mode",
     "copy_of_another_entity_tag_is_a_conflict",
     "delete_answers_for_every_target",
@@ -33,65 +32,46 @@ pub(super) const NOT_KEPT: [&str; 5] = [
     "delete_with_a_tag_removes_only_that_object",
 ];
 
-/// The cluster, answering; dropped, it is stopped and its data goes.
-pub(super) struct Ceph {
-    port: u16,
-    /// Stopped in this order: whoever asks before who is asked.
-    gateway: Supervised,
-    _daemons: Vec<Supervised>,
-    _data: Folder,
-}
-
-impl Ceph {
-    /// Starts it with the gateway at a port; a reason where it is not installed.
-    pub(super) fn start(root: &Path, port: u16) -> Result<Result<Self, String>> {
-        if let Some(missing) = PROGRAMS.iter().find(|name| Command::new(name).arg("--version").output().is_err()) {
-            let install = "apt-get install radosgw ceph-mon ceph-mgr ceph-osd ceph-base";
-            return Ok(Err(format!("there is no {missing}: {install}")));
-        }
-        let data = Folder::new(root.join(format!("target/servers/ceph-{}", process::id())))?;
-        let folder = &data.0;
-        for name in ["mon", "mgr", "osd", "run"] {
-            fs::create_dir_all(folder.join(name)).with_context(|| format!("cannot make {name}"))?;
-        }
-        let config = folder.join("ceph.conf");
-        fs::write(&config, settings(folder, port)).context("cannot write ceph.conf")?;
-        let run = |words: &str| output(&mut command(&config, words));
-        keys(&folder.join("keyring"))?;
-        let (at, map) = (format!("[v2:127.0.0.1:{}]", port + MONITOR), folder.join("map").display().to_string());
-        run(&format!("monmaptool --create --addv a {at} --fsid {IDENTITY} {map}"))?;
-        let keyring = folder.join("keyring").display().to_string();
-        run(&format!("ceph-mon -i a --keyring {keyring} --mkfs --monmap {map}"))?;
-
-        let start = |name: &'static str, words: &str| {
-            let words = format!("{words} -f -c {}", config.display());
-            Supervised::start(name, &words.split(' ').map(str::to_owned).collect::<Vec<_>>(), folder)
-        };
-        let monitor = start("ceph-mon", "ceph-mon -i a")?;
-        until("the monitor", || run("ceph -s --connect-timeout 5").is_ok())?;
-        let manager = start("ceph-mgr", "ceph-mgr -i x")?;
-        run("ceph osd create")?;
-        run("ceph-osd -i 0 --mkfs")?;
-        let store = start("ceph-osd", "ceph-osd -i 0")?;
-        until("the store of objects", || run("ceph osd stat").is_ok_and(|said| said.contains("1 up")))?;
-        run(&format!(
-            "radosgw-admin user create --uid=test --display-name=test --access-key={ACCESS_KEY} --secret={SECRET_KEY}"
-        ))?;
-        let mut gateway = start("radosgw", &format!("radosgw -n client.admin --keyring {keyring}"))?;
-        gateway.wait_for(port, "/", PATIENCE)?;
-        println!("servers: S3 of Ceph at http://127.0.0.1:{port}");
-        Ok(Ok(Self { port, gateway, _daemons: vec![manager, store, monitor], _data: data }))
+/// Starts it with the gateway at a port; a reason where it is not installed.
+pub(super) fn start(root: &Path, port: u16) -> Result<Result<Other, String>> {
+    if let Some(missing) = PROGRAMS.iter().find(|name| Command::new(name).arg("--version").output().is_err()) {
+        let install = "apt-get install radosgw ceph-mon ceph-mgr ceph-osd ceph-base";
+        return Ok(Err(format!("there is no {missing}: {install}")));
     }
-
-    /// URL of the gateway.
-    pub(super) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    let data = Folder::new(root.join(format!("target/servers/ceph-{}", process::id())))?;
+    let folder = &data.0;
+    for name in ["mon", "mgr", "osd", "run"] {
+        fs::create_dir_all(folder.join(name)).with_context(|| format!("cannot make {name}"))?;
     }
+    let config = folder.join("ceph.conf");
+    fs::write(&config, settings(folder, port)).context("cannot write ceph.conf")?;
+    let run = |words: &str| output(&mut command(&config, words));
+    keys(&folder.join("keyring"))?;
+    let (at, map) = (format!("[v2:127.0.0.1:{}]", port + MONITOR), folder.join("map").display().to_string());
+    run(&format!("monmaptool --create --addv a {at} --fsid {IDENTITY} {map}"))?;
+    let keyring = folder.join("keyring").display().to_string();
+    run(&format!("ceph-mon -i a --keyring {keyring} --mkfs --monmap {map}"))?;
 
-    /// The end of the gateway's log.
-    pub(super) fn last_words(&self) -> String {
-        self.gateway.last_words()
-    }
+    let start = |name: &'static str, words: &str| {
+        let words = format!("{words} -f -c {}", config.display());
+        Supervised::start(name, &words.split(' ').map(str::to_owned).collect::<Vec<_>>(), folder)
+    };
+    let monitor = start("ceph-mon", "ceph-mon -i a")?;
+    until("the monitor", || run("ceph -s --connect-timeout 5").is_ok())?;
+    let manager = start("ceph-mgr", "ceph-mgr -i x")?;
+    run("ceph osd create")?;
+    run("ceph-osd -i 0 --mkfs")?;
+    let store = start("ceph-osd", "ceph-osd -i 0")?;
+    until("the store of objects", || run("ceph osd stat").is_ok_and(|said| said.contains("1 up")))?;
+    run(&format!(
+        "radosgw-admin user create --uid=test --display-name=test --access-key={ACCESS_KEY} --secret={SECRET_KEY}"
+    ))?;
+    let mut gateway = start("radosgw", &format!("radosgw -n client.admin --keyring {keyring}"))?;
+    gateway.wait_for(port, "/", PATIENCE)?;
+    println!("servers: S3 of Ceph at http://127.0.0.1:{port}");
+    let keys = [ACCESS_KEY, SECRET_KEY].map(str::to_owned);
+    let behind = vec![manager, store, monitor];
+    Ok(Ok(Other { port, keys, not_kept: &NOT_KEPT, gateway, _behind: behind, _data: data }))
 }
 
 /// A program of Ceph, with the cluster's configuration; its words hold no spaces.
@@ -115,17 +95,6 @@ fn keys(keyring: &Path) -> Result<()> {
             command.args(["--cap", daemon, "allow *"]);
         }
         output(&mut command)?;
-    }
-    Ok(())
-}
-
-fn until(what: &str, is_there: impl Fn() -> bool) -> Result<()> {
-    let began = Instant::now();
-    while !is_there() {
-        if began.elapsed() > PATIENCE {
-            bail!("{what} of Ceph is not there after {PATIENCE:?}");
-        }
-        thread::sleep(Duration::from_millis(300));
     }
     Ok(())
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::PATIENCE;
+
 /// Starts the words that follow, and kills what it started when its own input ends: also when the writer was killed.
 const SUPERVISOR: &str =
     r#"trap "" INT HUP; "$@" </dev/null & server=$!; cat >/dev/null; kill -9 $server; wait $server"#;
@@ -65,6 +67,18 @@ impl Drop for Supervised {
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
     }
+}
+
+/// Waits until what a server needs is there.
+pub(super) fn until(what: &str, is_there: impl Fn() -> bool) -> Result<()> {
+    let began = Instant::now();
+    while !is_there() {
+        if began.elapsed() > PATIENCE {
+            bail!("{what} is not there after {PATIENCE:?}");
+        }
+        thread::sleep(3 * PAUSE);
+    }
+    Ok(())
 }
 
 /// True where a GET of the path is answered with a status of 2xx.
