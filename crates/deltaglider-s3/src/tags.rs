@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deltaglider_core::Location;
-use deltaglider_core::store::{ETag, Operation, PutMode, PutReceipt, StoreError, StoreErrorKind};
+use deltaglider_core::store::{ETag, ObjectStore, Operation, Promises, PutMode, PutReceipt, StoreError};
 
 use crate::get;
 use crate::store::S3Store;
@@ -29,7 +29,7 @@ impl TagForm {
 
     /// Whether a write was refused only since its tag was in the form that the server misreads; from then on the other form is
     /// written, and the same request may be sent again. One request (a head) where a write under a tag is refused, until the
-    /// first one is not.
+    /// first one is not; AWS, which takes both forms, is spared it.
     pub(crate) async fn was_misread(
         &self,
         store: &S3Store,
@@ -43,7 +43,11 @@ impl TagForm {
                 self.proven.store(true, Ordering::Relaxed);
                 false
             }
-            Err(error) if error.kind == StoreErrorKind::Conflict && !self.proven.load(Ordering::Relaxed) => {
+            Err(error)
+                if error.is_conflict()
+                    && !self.proven.load(Ordering::Relaxed)
+                    && store.promises() != Promises::Kept =>
+            {
                 let stands = get::head(store, at, Operation::Head).await.is_ok_and(|head| head.e_tag == *tag);
                 if stands {
                     self.bare.fetch_xor(true, Ordering::Relaxed);
