@@ -17,6 +17,21 @@ const ADMIN: u16 = 200;
 /// Of each server, which nobody else can reach.
 const SECRET: &str = "1799bccfd7411eddcf9ebd316bc1f5287ad12a68094e1c6ac6abde7e6feae1ec";
 
+/// What version 2.5.0 does not keep of the contract of a store, by names of tests: it takes no notice of conditions on writes, nor of
+/// a `start-after` that stands before the prefix, and takes a key of `/` alone for the bucket.
+const NOT_KEPT: [&str; 10] = [
+    "copy_keeps_the_conditions_of_its_mode",
+    "create_has_exactly_one_winner",
+    "create_refuses_what_is_there",
+    "delete_answers_for_every_target",
+    "delete_with_a_tag_fails_on_nothing",
+    "delete_with_a_tag_removes_only_that_object",
+    "odd_keys_are_keys",
+    "start_after_is_exclusive",
+    "update_has_exactly_one_winner",
+    "update_replaces_only_what_has_the_tag",
+];
+
 /// Starts it at a port; a reason where it is not installed.
 pub(super) fn start(root: &Path, port: u16) -> Result<Result<Other, String>> {
     if Command::new("garage").arg("--version").output().is_err() {
@@ -40,9 +55,6 @@ pub(super) fn start(root: &Path, port: u16) -> Result<Result<Other, String>> {
     println!("servers: S3 of Garage at http://127.0.0.1:{port}");
     Ok(Ok(Other { port, keys, not_kept: &NOT_KEPT, gateway, _behind: Vec::new(), _data: data }))
 }
-
-/// What version 2.5 does not keep of the contract of a store, by names of tests.
-const NOT_KEPT: [&str; 0] = [];
 
 fn settings(folder: &Path, port: u16) -> String {
     let (folder, rpc, admin) = (folder.display(), port + RPC, port + ADMIN);
