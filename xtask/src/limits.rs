@@ -11,6 +11,7 @@ mod memory;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -70,9 +71,15 @@ fn names() -> Vec<&'static str> {
     LIMITS.iter().map(|(name, _)| *name).collect()
 }
 
-/// All of them, and of each what takes no more than a minute or so.
+/// All of them, and of each what takes no more than some minutes.
+///
+/// In a process of its own: what the kernel counts as the peak of a program begins with that of the process that started it, and a
+/// task that has made other checks is large.
 pub(crate) fn check(root: &Path) -> Result<Outcome> {
-    run(root, &Arguments::default())
+    let mut command = Command::new(std::env::current_exe().context("this program has no path")?);
+    command.arg("limits").current_dir(root);
+    let status = command.status().context("cannot start this program once more")?;
+    Ok(if status.success() { Outcome::Passed } else { Outcome::Failed })
 }
 
 /// Goes to every limit, and prints what came of it.

@@ -30,7 +30,7 @@ impl Client {
     /// way are made. Costs as [`Client::get_object`].
     ///
     /// The file appears at once and complete, proven by its SHA-256, or not at all: until then its content is in a file
-    /// without a name, or one beside it, which is removed on every failure (see [`PartialFile`](crate::PartialFile)). A file that is there is replaced.
+    /// without a name, or one beside it, which is removed on every failure (see [`PartialFile`]). A file that is there is replaced.
     ///
     /// # Errors
     /// [`Error::Usage`] where the object's name cannot be that of a file in the directory; [`Error::Local`]; else those of

@@ -208,7 +208,8 @@ impl Tally {
         if cfg!(target_os = "linux") && self.partial > 0 {
             findings.push(format!("{} partial files are left", self.partial));
         }
-        if self.killed * 10 < rounds * 7 {
+        // What takes a tenth of a second is often done before its time: fewer than half would show nothing.
+        if self.killed * 2 < rounds {
             findings.push(format!("only {} of {rounds} were killed", self.killed));
         }
         if self.killed + self.acknowledged < rounds {
