@@ -41,6 +41,8 @@ struct Tally {
     passed: u64,
     failed: u64,
     names: Vec<String>,
+    /// What else a check that failed has to tell.
+    notes: Vec<String>,
     /// In a list of those that failed, which an empty line ends.
     listing: bool,
 }
@@ -61,7 +63,7 @@ const STEPS: [(&str, Step); 15] = [
     ("xdelta", |root, _| xdelta::check(root)),
     ("earlier", |root, _| earlier::run(root)),
     ("faults", |root, _| faults::check(root)),
-    ("fuzz", |root, _| fuzz::check(root)),
+    ("fuzz", |root, tally| fuzz::check(root, &mut tally.notes)),
     ("limits", |root, _| limits::check(root)),
     ("servers", |root, tally| {
         servers::run_with(root, &servers::Arguments::default(), |command| run_tests(command, tally))
@@ -97,6 +99,7 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<bool> {
     println!("{} passed, {} failed", tally.passed, tally.failed);
     // Once more at the end: of a long output, the end is what is kept.
     tally.names.iter().for_each(|name| println!("failed: {name}"));
+    tally.notes.iter().for_each(|note| println!("{note}"));
     Ok(lands)
 }
 

@@ -1,5 +1,6 @@
 //! Runs the fuzz targets by cargo-fuzz, several at a time, and tells what each of them covered.
 
+mod finding;
 mod tally;
 
 use std::collections::VecDeque;
@@ -10,15 +11,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::tally::Tally;
+use self::finding::finding;
+use self::tally::{Run, Tally};
 use crate::ci::Outcome;
 use crate::programs::{cargo, output, shown};
 
-const USAGE: &str = "cargo xtask fuzz [--list] [--seconds N] [--jobs N] [TARGET]...";
+const USAGE: &str = "cargo xtask fuzz [--list] [--seconds N] [--jobs N] [--seed N] [TARGET]...";
 /// Without a sanitizer: the code has no `unsafe`, and the stable toolchain has none.
 const PLAIN: [&str; 2] = ["--sanitizer", "none"];
-/// Lines of a run that failed that are shown.
-const SHOWN: usize = 60;
 
 /// What the user asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
     seconds: u32,
     /// Targets at a time.
     jobs: usize,
+    /// Where the fuzzer's random numbers begin; a new one for each run where there is none.
+    seed: Option<u32>,
     /// Only name the targets.
     list: bool,
     /// All targets where there are none.
@@ -35,7 +37,7 @@ pub(crate) struct Arguments {
 
 impl Default for Arguments {
     fn default() -> Self {
-        Self { seconds: 60, jobs: 2, list: false, chosen: Vec::new() }
+        Self { seconds: 60, jobs: 2, seed: None, list: false, chosen: Vec::new() }
     }
 }
 
@@ -49,6 +51,7 @@ impl Arguments {
             match argument.as_str() {
                 "--seconds" => parsed.seconds = number(argument, value()?)?,
                 "--jobs" => parsed.jobs = number(argument, value()?)? as usize,
+                "--seed" => parsed.seed = Some(number(argument, value()?)?),
                 "--list" => parsed.list = true,
                 flag if flag.starts_with('-') => bail!("unknown argument {flag:?}: {USAGE}"),
                 name => parsed.chosen.push(name.to_owned()),
@@ -65,23 +68,34 @@ fn number(name: &str, value: &str) -> Result<u32> {
     Ok(number)
 }
 
-/// Every target for a minute; skipped where there is no cargo-fuzz.
-pub(crate) fn check(root: &Path) -> Result<Outcome> {
-    match output(cargo(root).args(["fuzz", "--version"])) {
-        Ok(_) if run(root, &Arguments::default())? => Ok(Outcome::Passed),
-        Ok(_) => Ok(Outcome::Failed),
-        Err(_) => Ok(Outcome::Skipped("there is no cargo-fuzz: cargo install --locked cargo-fuzz".to_owned())),
+/// Every target for a minute; skipped where there is no cargo-fuzz. Adds what they found to `notes`.
+///
+/// From the same seed each time, so that from an empty corpus much the same inputs are tried: what fails is meant to fail by a
+/// change, and not by chance. Threads and what the machine manages in the time still make a difference.
+pub(crate) fn check(root: &Path, notes: &mut Vec<String>) -> Result<Outcome> {
+    if output(cargo(root).args(["fuzz", "--version"])).is_err() {
+        return Ok(Outcome::Skipped("there is no cargo-fuzz: cargo install --locked cargo-fuzz".to_owned()));
     }
+    let found = fuzz(root, &Arguments { seed: Some(1), ..Arguments::default() })?;
+    notes.extend(found.iter().cloned());
+    Ok(if found.is_empty() { Outcome::Passed } else { Outcome::Failed })
 }
 
 /// Runs every target, or the chosen ones, and goes on past one that finds something; false where one did.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
+    let found = fuzz(root, arguments)?;
+    found.iter().for_each(|finding| println!("{finding}"));
+    Ok(found.is_empty())
+}
+
+/// What was found by each target that failed, as text.
+fn fuzz(root: &Path, arguments: &Arguments) -> Result<Vec<String>> {
     let names = output(cargo(root).args(["fuzz", "list"]))
         .context("cargo-fuzz is not installed, or fails: cargo install --locked cargo-fuzz")?;
     let names: Vec<&str> = names.split_whitespace().collect();
     if arguments.list {
         names.iter().for_each(|name| println!("{name}"));
-        return Ok(true);
+        return Ok(Vec::new());
     }
     if let Some(unknown) = arguments.chosen.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("there is no target {unknown:?}; `cargo xtask fuzz --list` names them");
@@ -90,18 +104,17 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     let mut build = cargo(root);
     build.args(["fuzz", "build"]).args(PLAIN);
     if !build.status().with_context(|| format!("cannot start {}", shown(&build)))?.success() {
-        return Ok(false);
+        return Ok(vec!["fuzz: the targets do not build".to_owned()]);
     }
     let logs = root.join("target/fuzz");
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
     let is_chosen = |name: &&str| arguments.chosen.is_empty() || arguments.chosen.iter().any(|chosen| chosen == name);
     let waiting: Mutex<VecDeque<&str>> = Mutex::new(names.iter().copied().filter(is_chosen).collect());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let work = || -> Result<Vec<(String, Tally, bool)>> {
+    let work = || -> Result<Vec<Run>> {
         let mut done = Vec::new();
         while let Some(name) = next() {
-            let (tally, passed) = target(root, &logs.join(format!("{name}.log")), name, arguments.seconds)?;
-            done.push((name.to_owned(), tally, passed));
+            done.push(target(root, &logs.join(format!("{name}.log")), name, arguments)?);
         }
         Ok(done)
     };
@@ -110,36 +123,31 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
     });
     let mut done: Vec<_> = done?.into_iter().flatten().collect();
-    done.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    done.sort_by(|one, other| one.name.cmp(&other.name));
     let table = tally::table(&done);
     let report = logs.join("report.md");
     fs::write(&report, &table).with_context(|| format!("cannot write {}", report.display()))?;
     println!("\n{table}\nwritten to {}", report.display());
-    let failed = done.iter().filter(|(_, _, passed)| !passed);
-    let failed =
-        failed.map(|(name, ..)| println!("fuzz: {name} failed: what it failed with is in fuzz/artifacts/{name}"));
-    Ok(failed.count() == 0)
+    Ok(done.into_iter().filter_map(|run| run.found).collect())
 }
 
-/// Runs one target, and says what it counted and whether it found nothing.
-fn target(root: &Path, log: &PathBuf, name: &str, seconds: u32) -> Result<(Tally, bool)> {
+/// Runs one target, and says what it counted and what it found.
+fn target(root: &Path, log: &PathBuf, name: &str, arguments: &Arguments) -> Result<Run> {
     let began = Instant::now();
     let mut command = cargo(root);
     command.args(["fuzz", "run"]).args(PLAIN).args([name, "--"]);
-    command.arg(format!("-max_total_time={seconds}"));
+    command.arg(format!("-max_total_time={}", arguments.seconds));
     command.args(["-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=1"]);
+    command.args(arguments.seed.map(|seed| format!("-seed={seed}")));
     let out = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command.stdout(out.try_clone()?).stderr(out);
     let passed = command.status().with_context(|| format!("cannot start {}", shown(&command)))?.success();
     let said = String::from_utf8_lossy(&fs::read(log)?).into_owned();
     let (tally, took) = (Tally::read(&said), began.elapsed().as_secs());
     println!("fuzz: {name}: {} runs in {took} s, {} edges reached", tally.runs, tally.edges);
-    if !passed {
-        let lines: Vec<&str> = said.lines().collect();
-        lines.iter().skip(lines.len().saturating_sub(SHOWN)).for_each(|line| println!("{line}"));
-    }
     // A target that ran nothing says nothing.
-    Ok((tally.clone(), passed && tally.runs > 0))
+    let found = (!passed || tally.runs == 0).then(|| finding(root, name, &said));
+    Ok(Run { name: name.to_owned(), tally, found })
 }
 
 /// The targets are built with the versions of the workspace: its lock file is theirs, and cargo adds the fuzzer.
@@ -162,8 +170,8 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let parsed = parse(&["prepare", "--seconds", "5", "deflate", "--jobs", "3"]).expect("arguments");
-        assert_eq!((parsed.seconds, parsed.jobs, parsed.chosen.len()), (5, 3, 2));
+        let parsed = parse(&["prepare", "--seconds", "5", "deflate", "--jobs", "3", "--seed", "7"]).expect("arguments");
+        assert_eq!((parsed.seconds, parsed.jobs, parsed.seed, parsed.chosen.len()), (5, 3, Some(7), 2));
         assert_eq!(parse(&[]).expect("arguments"), Arguments::default());
         for wrong in [&["--seconds"][..], &["--seconds", "0"], &["--seconds", "x"], &["--jobs", "0"], &["--minutes"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");

@@ -2,7 +2,16 @@
 
 use std::fmt::Write as _;
 
-/// What came of one target, as libFuzzer counts.
+/// What came of one target.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) name: String,
+    pub(super) tally: Tally,
+    /// What it failed with, told whole.
+    pub(super) found: Option<String>,
+}
+
+/// What was tried and reached, as libFuzzer counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Inputs that were tried.
@@ -50,13 +59,13 @@ fn leading(text: &str) -> u64 {
 }
 
 /// All of them as a table, in Markdown.
-pub(super) fn table(tallies: &[(String, Tally, bool)]) -> String {
+pub(super) fn table(runs: &[Run]) -> String {
     let mut table = "| target | runs | edges | of the program's | edges by counts | inputs kept | peak MiB | |\n\
                      |---|---:|---:|---:|---:|---:|---:|---|\n"
         .to_owned();
-    for (name, tally, passed) in tallies {
+    for Run { name, tally, found } in runs {
         let Tally { runs, edges, of_edges, features, inputs, peak } = tally;
-        let outcome = if *passed { "" } else { "**failed**" };
+        let outcome = if found.is_none() { "" } else { "**failed**" };
         let _ = writeln!(
             table,
             "| `{name}` | {runs} | {edges} | {of_edges} | {features} | {inputs} | {peak} | {outcome} |"
@@ -90,7 +99,9 @@ stat::peak_rss_mb:              404
 
     #[test]
     fn the_table_names_what_failed() {
-        let table = table(&[("names".into(), Tally::read(LOG), true), ("record".into(), Tally::default(), false)]);
+        let passed = Run { name: "names".into(), tally: Tally::read(LOG), found: None };
+        let failed = Run { name: "record".into(), tally: Tally::default(), found: Some("a panic".into()) };
+        let table = table(&[passed, failed]);
         assert!(table.contains("| `names` | 600000 | 1491 |"), "{table}");
         assert!(
             table.lines().last().is_some_and(|line| line.contains("`record`") && line.contains("failed")),
