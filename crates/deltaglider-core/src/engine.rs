@@ -28,7 +28,7 @@ mod verify;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use lru::LruCache;
 use tokio::sync::{OnceCell, Semaphore};
@@ -52,7 +52,7 @@ use crate::codec::DeltaCodec;
 use crate::codec::zstd::ZstdCodec;
 use crate::policy::Policy;
 use crate::scratch::ScratchSpace;
-use crate::store::{Attributes, ETag, ObjectHead, ObjectStore};
+use crate::store::{Attributes, ETag, ObjectHead, ObjectStore, by_store_clock};
 use crate::{DeltaSpace, Location, Sha256};
 
 use bucket_config::BucketConfigs;
@@ -137,8 +137,6 @@ pub struct EngineParts {
 
 /// The unit of the memory semaphore in bytes: permits are 32 bits wide.
 const MEMORY_UNIT: u64 = 64 << 10;
-/// Below this, the clocks of store and machine count as one.
-const NOTICED_SKEW: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Puts the parts together; makes no request.
@@ -190,13 +188,7 @@ impl Engine {
     /// answers' way, and counts for nothing.
     #[must_use]
     pub fn store_time(&self, here: SystemTime) -> SystemTime {
-        let ahead = self.inner.store.clock_ahead().unwrap_or(0);
-        let distance = Duration::from_secs(ahead.unsigned_abs());
-        if distance < NOTICED_SKEW {
-            return here;
-        }
-        let there = if ahead > 0 { here.checked_sub(distance) } else { here.checked_add(distance) };
-        there.unwrap_or(here)
+        by_store_clock(self.inner.store.clock_ahead(), here)
     }
 
     fn reader_codec(&self, name: &str) -> Option<&Arc<dyn DeltaCodec>> {

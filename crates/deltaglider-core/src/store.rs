@@ -12,7 +12,7 @@ mod uploads;
 use std::fmt::{self, Debug, Display};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -74,6 +74,24 @@ pub trait ObjectStore: Debug + Display + Send + Sync + 'static {
     fn clock_ahead(&self) -> Option<i64> {
         None
     }
+}
+
+/// Below this, the clocks of store and machine count as one: it may be the way of an answer.
+const NOTICED_SKEW: Duration = Duration::from_secs(60);
+
+/// When a time of this machine's clock is by that of a store, which it is so many seconds [ahead](ObjectStore::clock_ahead) of.
+#[must_use]
+pub fn by_store_clock(ahead: Option<i64>, here: SystemTime) -> SystemTime {
+    let ahead = ahead.unwrap_or(0);
+    let distance = Duration::from_secs(ahead.unsigned_abs());
+    let there = if distance < NOTICED_SKEW {
+        Some(here)
+    } else if ahead > 0 {
+        here.checked_sub(distance)
+    } else {
+        here.checked_add(distance)
+    };
+    there.unwrap_or(here)
 }
 
 impl dyn ObjectStore + '_ {

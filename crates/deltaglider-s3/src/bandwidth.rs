@@ -16,9 +16,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
+
+use crate::pieces::Pieces;
 
 /// Bytes that are let through at a time, at most.
 const SLICE: usize = 64 << 10;
@@ -96,15 +98,14 @@ impl HttpConnector for BoundedConnector {
 }
 
 fn slowed(body: SdkBody, bandwidth: Bandwidth) -> SdkBody {
-    SdkBody::from_body_1_x(Slowed { body, bandwidth, held: Bytes::new(), pause: None })
+    SdkBody::from_body_1_x(Slowed { pieces: Pieces::new(body), bandwidth, pause: None })
 }
 
 /// A body that gives out its bytes when they are due.
 struct Slowed {
-    body: SdkBody,
-    bandwidth: Bandwidth,
     /// What came and is not due yet.
-    held: Bytes,
+    pieces: Pieces,
+    bandwidth: Bandwidth,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -120,38 +121,24 @@ impl Body for Slowed {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
-        loop {
-            if !this.held.is_empty() {
-                let length = this.held.len().min(slice(this.bandwidth.rate));
-                let bandwidth = &this.bandwidth;
-                let pause =
-                    this.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(bandwidth.book(length))));
-                ready!(pause.as_mut().poll(context));
-                this.pause = None;
-                return Poll::Ready(Some(Ok(Frame::data(this.held.split_to(length)))));
-            }
-            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(mut data) => this.held = data.copy_to_bytes(data.remaining()),
-                    Err(other) => return Poll::Ready(Some(Ok(other))),
-                },
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            }
-        }
+        let there = match ready!(this.pieces.poll_ready(context)) {
+            Ok(there) => there,
+            Err(other) => return Poll::Ready(other),
+        };
+        let length = there.min(slice(this.bandwidth.rate));
+        let bandwidth = &this.bandwidth;
+        let pause = this.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(bandwidth.book(length))));
+        ready!(pause.as_mut().poll(context));
+        this.pause = None;
+        Poll::Ready(Some(Ok(this.pieces.give(length))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_empty() && Body::is_end_stream(&self.body)
+        self.pieces.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = Body::size_hint(&self.body);
-        let held = self.held.len() as u64;
-        if let Some(exact) = hint.exact() {
-            hint.set_exact(exact + held);
-        }
-        hint
+        self.pieces.size_hint()
     }
 }
 

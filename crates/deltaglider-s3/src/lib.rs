@@ -24,6 +24,7 @@ mod limiter;
 mod list;
 mod multipart;
 mod naming;
+mod pieces;
 mod progress;
 mod put;
 mod sharing;

@@ -16,11 +16,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use crate::builder::MIB;
+use crate::pieces::Pieces;
 
 /// Bytes that count as a piece, at most.
 const PIECE: usize = 64 << 10;
@@ -64,7 +65,7 @@ impl HttpConnector for WatchedConnector {
         let last = Arc::new(Mutex::new(Instant::now()));
         let noted = Arc::clone(&last);
         let answer = self.connector.call(
-            request.map(|body| SdkBody::from_body_1_x(Noted { body, held: Bytes::new(), last: Arc::clone(&noted) })),
+            request.map(|body| SdkBody::from_body_1_x(Noted { pieces: Pieces::new(body), last: Arc::clone(&noted) })),
         );
         HttpConnectorFuture::new(async move {
             let mut answer = pin!(answer);
@@ -82,8 +83,7 @@ impl HttpConnector for WatchedConnector {
 
 /// A body that notes when a piece of it was taken.
 struct Noted {
-    body: SdkBody,
-    held: Bytes,
+    pieces: Pieces,
     last: Arc<Mutex<Instant>>,
 }
 
@@ -99,33 +99,19 @@ impl Body for Noted {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
-        loop {
-            if !this.held.is_empty() {
-                *this.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                let length = this.held.len().min(PIECE);
-                return Poll::Ready(Some(Ok(Frame::data(this.held.split_to(length)))));
-            }
-            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(mut data) => this.held = data.copy_to_bytes(data.remaining()),
-                    Err(other) => return Poll::Ready(Some(Ok(other))),
-                },
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            }
-        }
+        let there = match ready!(this.pieces.poll_ready(context)) {
+            Ok(there) => there,
+            Err(other) => return Poll::Ready(other),
+        };
+        *this.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Poll::Ready(Some(Ok(this.pieces.give(there.min(PIECE)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_empty() && Body::is_end_stream(&self.body)
+        self.pieces.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = Body::size_hint(&self.body);
-        let held = self.held.len() as u64;
-        if let Some(exact) = hint.exact() {
-            hint.set_exact(exact + held);
-        }
-        hint
+        self.pieces.size_hint()
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
 };
 use deltaglider_core::Location;
 use deltaglider_core::store::{
-    AclGrant, BucketAcl, Grantee, NewBucketAcl, Operation, PresignedUrl, StoreError, StoreErrorKind,
+    AclGrant, BucketAcl, Grantee, NewBucketAcl, Operation, PresignedUrl, StoreError, StoreErrorKind, by_store_clock,
 };
 
 use crate::naming::check_key;
@@ -54,12 +54,10 @@ pub(crate) async fn set_bucket_acl(store: &S3Store, bucket: &str, acl: &NewBucke
 /// Signs a GET and sends nothing.
 pub(crate) async fn presign(store: &S3Store, at: &Location, valid: Duration) -> Result<PresignedUrl, StoreError> {
     check_key(Operation::Get, at)?;
-    // Whoever checks the signature does it by the server's clock; a minute may be an answer's way, and a URL may be that old.
-    let ahead = store.clock_ahead().filter(|ahead| ahead.unsigned_abs() >= 60).unwrap_or(0);
-    let (now, distance) = (SystemTime::now(), Duration::from_secs(ahead.unsigned_abs()));
-    let there = if ahead > 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
+    // Whoever checks the signature does it by the server's clock.
+    let now = by_store_clock(store.clock_ahead(), SystemTime::now());
     let config = PresigningConfig::builder()
-        .start_time(there.unwrap_or(now))
+        .start_time(now)
         .expires_in(valid)
         .build()
         .map_err(|error| StoreError::new(Operation::Get, at, StoreErrorKind::Invalid, error.to_string()))?;
