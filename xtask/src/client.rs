@@ -97,6 +97,12 @@ impl Client {
         self
     }
 
+    /// The same with another program.
+    pub(crate) fn with_program(mut self, program: &Path) -> Self {
+        program.clone_into(&mut self.program);
+        self
+    }
+
     /// The same with a variable set.
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.to_owned(), value.into()));

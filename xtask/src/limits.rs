@@ -97,7 +97,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
     };
     // Not below the workspace: other users of the machine are tried as well.
     let folder = std::env::temp_dir().join(format!("deltaglider-limits-{}", std::process::id()));
-    let bench = Bench::new(server, &program, folder, arguments.long)?;
+    let bench = Bench::new(root, server, &program, folder, arguments.long)?;
     let mut rows = Vec::new();
     for (name, play) in LIMITS.into_iter().filter(|(name, _)| arguments.takes(name)) {
         let began = Instant::now();

@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// The program, the stores, and a folder that goes with this value.
 pub(super) struct Bench {
+    /// The workspace.
+    pub(super) root: PathBuf,
     pub(super) server: Option<Running>,
     pub(super) program: PathBuf,
     pub(super) folder: PathBuf,
@@ -32,11 +34,17 @@ pub(super) struct Place {
 
 impl Bench {
     /// Takes a copy of the program to where every user of the machine can run it.
-    pub(super) fn new(server: Option<Running>, program: &Path, folder: PathBuf, long: bool) -> Result<Self> {
+    pub(super) fn new(
+        root: &Path,
+        server: Option<Running>,
+        program: &Path,
+        folder: PathBuf,
+        long: bool,
+    ) -> Result<Self> {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let own = folder.join("deltaglider");
         fs::copy(program, &own).with_context(|| format!("cannot copy {}", program.display()))?;
-        Ok(Self { server, program: own, folder, long })
+        Ok(Self { root: root.to_owned(), server, program: own, folder, long })
     }
 
     /// A user of the machine, in a folder of this name.

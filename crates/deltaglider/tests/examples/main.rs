@@ -4,6 +4,7 @@
 
 mod background_service;
 mod batch_job;
+mod byte_range;
 mod lambda;
 mod program;
 mod runtime_api;
