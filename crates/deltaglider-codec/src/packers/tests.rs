@@ -99,6 +99,12 @@ fn memory_is_what_libraries_say() {
     );
     assert!(memory(XZ, &[6, 4, 24 << 20], 0) > 94 + 24, "a block is held besides");
     assert!(memory(XZ, &[6, 4, 1 << 31], 0) > 2000, "however large it is");
+    // A stranger's delta may say that a stream holds any number of bytes.
+    for flags in 0..16 {
+        if let Ok(packer) = Packer::read(ZSTD, &[19, flags]) {
+            assert!(packer.memory(usize::MAX) >= packer.memory(1 << 40), "flags {flags}");
+        }
+    }
     // zstd allocates no more than that for one thread.
     for level in [1, 3, 9, 19] {
         let mut encoder = ::zstd::zstd_safe::CCtx::create();

@@ -189,7 +189,8 @@ pub(super) fn unpack(input: &[u8], limit: usize) -> Result<Inflated, NotInflated
     }
 }
 
-/// The power of two that holds so many bytes, as zstd has it for windows.
+/// The logarithm of the power of two that holds so many bytes, as zstd has it for windows. Of the most bytes that can be counted,
+/// the power itself can not.
 fn log_of(bytes: usize) -> u32 {
-    bytes.max(1 << 10).next_power_of_two().ilog2()
+    usize::BITS - (bytes.max(1 << 10) - 1).leading_zeros()
 }
