@@ -112,9 +112,11 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
     RUNTIME.block_on(work)
 }
 
-/// A directory of this process alone, for what lies in files.
+/// An empty directory of this process alone, for what lies in files.
 pub fn directory(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("deltaglider-fuzz-{}-{name}", std::process::id()));
+    // One of an earlier process of the same number may be there: a fuzzer ends without a word to its target.
+    drop(std::fs::remove_dir_all(&directory));
     std::fs::create_dir_all(&directory).expect("a directory");
     directory
 }

@@ -69,8 +69,9 @@ impl GetObject {
         self
     }
 
-    /// Fetches the object; its body is read by the caller. A range of a delta is cut out of the whole object, which is decoded and
-    /// proven first.
+    /// Fetches the object; its body is read by the caller. A range of a delta is made of what its codec needs for that, against a
+    /// reference that was proven; where the codec decodes all (`zstd`, `vcdiff`), it is cut out of the whole object, which is proven
+    /// first.
     ///
     /// # Errors
     /// [`Error::Missing`] without a bucket or a key and [`Error::Usage`] for a range that is none, before any request; else those of
