@@ -7,18 +7,22 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Last lines of the log that are told.
+/// Lines of the log that are told.
 const LINES: usize = 40;
+/// What the first of them has, where it is there: what comes last is how to go on from there.
+const BEGINNINGS: [&str; 2] = ["panicked at", "ERROR: libFuzzer"];
 /// Bytes that a line is cut at; the fuzzer prints whole inputs.
 const WIDTH: usize = 300;
 /// Bytes of an input that are told, as Base64.
 const INPUT: usize = 8 << 10;
 
-/// What a target that failed said last, and the input that it failed with.
+/// What a target said as it failed, and the input that it failed with.
 pub(super) fn finding(root: &Path, name: &str, log: &str) -> String {
     let mut told = format!("fuzz: {name} failed\n");
     let lines: Vec<&str> = log.lines().collect();
-    for line in &lines[lines.len().saturating_sub(LINES)..] {
+    let failed = lines.iter().position(|line| BEGINNINGS.iter().any(|beginning| line.contains(beginning)));
+    let first = failed.unwrap_or(lines.len().saturating_sub(LINES));
+    for line in lines[first..].iter().take(LINES) {
         let end = line.floor_char_boundary(WIDTH);
         let _ = writeln!(told, "  {}", &line[..end]);
     }
@@ -48,13 +52,13 @@ mod tests {
         let path = temp_dir().join(format!("deltaglider-finding-{}", std::process::id()));
         fs::write(&path, [0, 255, 7]).expect("written");
         let log = format!(
-            "thread panicked:\n{}\nartifact_prefix='./'; Test unit written to {}\n",
+            "#1 READ\nthread panicked at x:\n{}\nartifact_prefix='./'; Test unit written to {}\n",
             "é".repeat(WIDTH),
             path.display()
         );
         let told = finding(Path::new("/"), "names", &log);
         fs::remove_file(&path).expect("removed");
-        assert!(told.starts_with("fuzz: names failed\n  thread panicked:\n"), "{told}");
+        assert!(told.starts_with("fuzz: names failed\n  thread panicked at x:\n"), "{told}");
         assert!(told.ends_with("in Base64: AP8H\n"), "{told}");
         let told = finding(Path::new("/"), "names", &log);
         assert!(told.contains("cannot be read"), "{told}");
