@@ -70,10 +70,10 @@ impl<'a> Worker<'a> {
         self.world.tally.left("temporary directories", left.len() as u64);
         self.user.run(&["sync", &url, "rest", "--exclude", "*", "--include", "*.zip"])?;
         // Where all that is stored is whole, that run had no use for a cache, and swept none: one that stores a reference does.
-        std::fs::write(self.user.path("last.zip"), [7; 10_000])?;
+        std::fs::write(self.user.path("made-last.zip"), [7; 10_000])?;
         let own = format!("file://{}/own", self.user.folder.display());
         self.user.run(&["mb", &own])?;
-        self.user.run(&["cp", "last.zip", &format!("{own}/a/")])?;
+        self.user.run(&["cp", "made-last.zip", &format!("{own}/a/")])?;
         Ok(self.user.left_behind())
     }
 
