@@ -350,6 +350,24 @@ async fn a_listing_misses_nothing_that_is_replaced_meanwhile() {
     writer.await.unwrap();
 }
 
+/// A delta is put in place of a whole object, and the other way round: one of both names is there at any time.
+#[tokio::test]
+async fn a_listing_sees_what_came_in_place_of_what_has_gone() {
+    for directory in ["", "d/"] {
+        for (first, second) in [("b", "b.delta"), ("b.delta", "b")] {
+            let (subject, _) = subject().await;
+            let [before, first, second, after] = ["a", first, second, "c"].map(|name| format!("{directory}{name}"));
+            subject.put_all([&before, &first, &after].map(String::clone)).await;
+            let request = ListRequest { page_size: Some(1), ..ListRequest::below("bucket", "") };
+            let mut listing = subject.store.list(request).map_ok(|entry| entry.name().to_owned());
+            assert_eq!(listing.try_next().await.unwrap(), Some(before));
+            subject.put(&second, "the same").await;
+            subject.store.delete_one(&Location::new("bucket", first), None).await.unwrap();
+            assert_eq!(listing.try_collect::<Vec<_>>().await.unwrap(), [second, after], "{directory:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_bucket_is_removed_between_puts_and_never_below_them() {
     let (store, _directory) = store().await;

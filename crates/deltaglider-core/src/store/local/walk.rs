@@ -11,6 +11,9 @@ use super::bucket_directory::BucketDirectory;
 use super::object_file::{ObjectFile, ObjectFileError};
 use super::path::{Name, decode, directory_path, object_path};
 
+/// How often a directory is read again, without an entry in between, since names in it went while it was walked through.
+const LOOKS: u32 = 16;
+
 /// Where a listing stands. Holds no file open between its steps; every step blocks.
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -22,6 +25,17 @@ pub(super) struct Walk {
     cursor: String,
     /// What is still to be visited, the next at the end.
     stack: Vec<Node>,
+    /// How often directories may be read again before the next entry.
+    looks: u32,
+}
+
+/// What came of a name.
+enum Seen {
+    Object(ListedObject),
+    /// It has gone since its directory was read.
+    Gone,
+    /// No key has such a name.
+    NoKey,
 }
 
 /// An object, or a directory whose name is the prefix of all its keys.
@@ -46,6 +60,7 @@ impl Walk {
             delimiter: request.delimiter.filter(|delimiter| !delimiter.is_empty()),
             cursor: request.start_after.unwrap_or_default(),
             stack: Vec::new(),
+            looks: LOOKS,
         };
         walk.descend(&start)?;
         Ok(walk)
@@ -59,6 +74,7 @@ impl Walk {
         {
             if let Some(entry) = self.visit(&node)? {
                 entry.name().clone_into(&mut self.cursor);
+                self.looks = LOOKS;
                 page.push(entry);
             }
         }
@@ -74,7 +90,23 @@ impl Walk {
             self.descend(node)?;
             return Ok(None);
         }
-        Ok(self.listed(node)?.map(ListEntry::Object))
+        match self.listed(node)? {
+            Seen::Object(object) => return Ok(Some(ListEntry::Object(object))),
+            Seen::Gone => self.look_again(node)?,
+            Seen::NoKey => {}
+        }
+        Ok(None)
+    }
+
+    /// Reads the directory of a name that has gone again: who puts one name in place of another, as a delta for a whole object, puts
+    /// before it deletes, and a listing that saw neither would say that there is none.
+    fn look_again(&mut self, gone: &Node) -> Result<(), StoreError> {
+        let Some(looks) = self.looks.checked_sub(1) else { return Ok(()) };
+        self.looks = looks;
+        let name = gone.name[..gone.name.rfind('/').map_or(0, |slash| slash + 1)].to_owned();
+        self.stack.retain(|node| !node.name.starts_with(&name));
+        let path = self.bucket.path().join(directory_path(&name));
+        self.descend(&Node { name, path, is_directory: true })
     }
 
     /// Puts on the stack what a directory holds and the request wants.
@@ -108,40 +140,50 @@ impl Walk {
 
     fn holds_object(&self, node: &Node) -> Result<bool, StoreError> {
         if !node.is_directory {
-            return Ok(self.listed(node)?.is_some());
+            return Ok(matches!(self.listed(node)?, Seen::Object(_)));
         }
-        let mut directories = self.children(node)?;
-        while let Some(node) = directories.pop() {
-            if node.is_directory {
-                directories.extend(self.children(&node)?);
-            } else if self.listed(&node)?.is_some() {
-                return Ok(true);
+        for _ in 0..=LOOKS {
+            let mut is_steady = true;
+            let mut nodes = self.children(node)?;
+            while let Some(node) = nodes.pop() {
+                if node.is_directory {
+                    nodes.extend(self.children(&node)?);
+                    continue;
+                }
+                match self.listed(&node)? {
+                    Seen::Object(_) => return Ok(true),
+                    // As when it is listed, another name may have come in its place.
+                    Seen::Gone => is_steady = false,
+                    Seen::NoKey => {}
+                }
+            }
+            if is_steady {
+                break;
             }
         }
         Ok(false)
     }
 
-    /// An object as it is listed; `None` for one that has gone meanwhile, and for what is none.
-    fn listed(&self, node: &Node) -> Result<Option<ListedObject>, StoreError> {
+    /// An object as it is listed.
+    fn listed(&self, node: &Node) -> Result<Seen, StoreError> {
         if self.bucket.path().join(object_path(&node.name)) != node.path {
             tracing::warn!(path = %node.path.display(), "not listed: a file whose name no key has");
-            return Ok(None);
+            return Ok(Seen::NoKey);
         }
         match ObjectFile::open(&node.path, &node.name) {
-            Ok(object) => Ok(Some(ListedObject {
+            Ok(object) => Ok(Seen::Object(ListedObject {
                 key: node.name.clone(),
                 size: object.trailer.size,
                 e_tag: object.trailer.e_tag(),
                 last_modified: object.trailer.created.into(),
                 storage_class: None,
             })),
-            Err(ObjectFileError::Absent) => Ok(None),
+            Err(ObjectFileError::Absent) => Ok(Seen::Gone),
             // It is there: whoever lists hears of it, and whoever reads it hears why it cannot be read.
             Err(ObjectFileError::Damaged(why)) => {
                 tracing::debug!(path = %node.path.display(), why, "a damaged object");
-                // Gone meanwhile.
-                let Ok(file) = fs::symlink_metadata(&node.path) else { return Ok(None) };
-                Ok(Some(ListedObject {
+                let Ok(file) = fs::symlink_metadata(&node.path) else { return Ok(Seen::Gone) };
+                Ok(Seen::Object(ListedObject {
                     key: node.name.clone(),
                     size: file.len(),
                     e_tag: ObjectFile::damaged_tag(),
