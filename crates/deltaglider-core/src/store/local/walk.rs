@@ -49,7 +49,7 @@ struct Node {
 impl Walk {
     /// Begins a listing.
     pub(super) fn new(bucket: BucketDirectory, asked: Asked, request: ListRequest) -> Result<Self, StoreError> {
-        let name = request.prefix[..request.prefix.rfind('/').map_or(0, |slash| slash + 1)].to_owned();
+        let name = directory_of(&request.prefix).to_owned();
         let relative = directory_path(&name);
         bucket.refuse_links(&relative, &asked)?;
         let start = Node { name, path: bucket.path().join(relative), is_directory: true };
@@ -103,7 +103,8 @@ impl Walk {
     fn look_again(&mut self, gone: &Node) -> Result<(), StoreError> {
         let Some(looks) = self.looks.checked_sub(1) else { return Ok(()) };
         self.looks = looks;
-        let name = gone.name[..gone.name.rfind('/').map_or(0, |slash| slash + 1)].to_owned();
+        let name = directory_of(&gone.name).to_owned();
+        // What is left of it, and of nothing else: what lies beside it comes later, and is not below it.
         self.stack.retain(|node| !node.name.starts_with(&name));
         let path = self.bucket.path().join(directory_path(&name));
         self.descend(&Node { name, path, is_directory: true })
@@ -220,6 +221,11 @@ impl Walk {
         }
         Ok(nodes)
     }
+}
+
+/// The part of a name that is its directory's.
+fn directory_of(name: &str) -> &str {
+    &name[..name.rfind('/').map_or(0, |slash| slash + 1)]
 }
 
 /// Files and directories in a directory, and which of them are directories; nothing where it has gone. Links are neither.
