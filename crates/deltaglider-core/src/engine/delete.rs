@@ -46,6 +46,17 @@ pub struct DeleteReport {
     pub reference_removed: bool,
 }
 
+/// What became of a reference that was to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReferenceRemoval {
+    /// It went.
+    Removed,
+    /// It stays: a delta needs it, another client is at it, or the store cannot remove it so that nothing is lost.
+    Kept,
+    /// It stays: the store has no room for a copy in the trash, by which nothing would be lost.
+    NoRoom,
+}
+
 /// The stored forms of an object that are to go.
 struct Forms {
     at: Location,
@@ -90,7 +101,8 @@ impl Engine {
             return Ok(DeleteReport { at: at.clone(), reference_removed: false });
         };
         store.delete_one(delta, None).await?;
-        let reference_removed = self.remove_unused_reference(&DeltaSpace::of(at)).await?;
+        let removal = self.remove_unused_reference(&DeltaSpace::of(at)).await?;
+        let reference_removed = removal == ReferenceRemoval::Removed;
         Ok(DeleteReport { at: at.clone(), reference_removed })
     }
 
@@ -186,18 +198,20 @@ impl Engine {
         Ok(forms)
     }
 
-    /// Removes the reference of a space that no delta needs; says whether it did.
+    /// Removes the reference of a space that no delta needs; says what became of it.
     ///
     /// A writer stores its delta and then looks for the reference; we remove the reference and then look for deltas. Whatever the
     /// order of the steps, one of the two sees the other and mends it. Meanwhile readers find the reference in the trash.
-    pub(super) async fn remove_unused_reference(&self, space: &DeltaSpace) -> Result<bool, Error> {
+    pub(super) async fn remove_unused_reference(&self, space: &DeltaSpace) -> Result<ReferenceRemoval, Error> {
         // Without room for a trash copy it stays, at the price of its bytes.
         if !space.fits_internal_keys() || self.holds_delta(space).await? {
-            return Ok(false);
+            return Ok(ReferenceRemoval::Kept);
         }
-        let ReferenceState::Present(reference) = self.reference_state(space).await? else { return Ok(false) };
+        let ReferenceState::Present(reference) = self.reference_state(space).await? else {
+            return Ok(ReferenceRemoval::Kept);
+        };
         if !self.honours_delete(space).await? {
-            return Ok(false);
+            return Ok(ReferenceRemoval::Kept);
         }
         let store = &self.inner.store;
         let trash = space.trash(&reference.sha256, random_u64());
@@ -210,19 +224,24 @@ impl Engine {
                     || error.is_not_found()
                     || matches!(error.kind, StoreErrorKind::Unsupported | StoreErrorKind::Invalid) =>
             {
-                return Ok(false);
+                return Ok(ReferenceRemoval::Kept);
+            }
+            // Its objects are gone all the same: that is what was asked for.
+            Err(error) if error.kind == StoreErrorKind::NoSpace => {
+                tracing::warn!(reference = %reference.at, "no room for a copy in the trash: a reference that nobody needs stays");
+                return Ok(ReferenceRemoval::NoRoom);
             }
             Err(error) => return Err(error.into()),
         }
         let removed = match store.delete_one(&reference.at, Some(reference.e_tag.clone())).await {
-            Ok(()) => true,
+            Ok(()) => ReferenceRemoval::Removed,
             // Somebody else removed it, or we did: an adapter that lost the first answer asks again. A delta may need it then.
-            Err(error) if error.is_conflict() || error.is_not_found() => false,
+            Err(error) if error.is_conflict() || error.is_not_found() => ReferenceRemoval::Kept,
             Err(error) => return Err(error.into()),
         };
         if self.holds_delta(space).await? {
             self.restore_reference(&reference, &trash).await?;
-            return Ok(false);
+            return Ok(ReferenceRemoval::Kept);
         }
         store.delete_one(&trash, None).await?;
         Ok(removed)

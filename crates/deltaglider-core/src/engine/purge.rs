@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use self::plan::{Ages, Hidden};
 use super::Engine;
+use super::delete::ReferenceRemoval;
 use super::list::undamaged;
 use super::proof::reference_record;
 use super::survey::StoredSpace;
@@ -97,6 +98,8 @@ pub enum PurgeOutcome {
 const IN_MOTION: &str = "it is younger than an hour, and another client may be moving it; wait, or add --exclusive";
 const UNGUARDED: &str =
     "the store ignores conditions on deletes, and another client may be writing; add --exclusive where none is";
+const NO_ROOM: &str =
+    "the store has no room to move it by; make room, or add --exclusive where no other client is writing";
 const MAY_BE_NEEDED: &str = "a delta that is damaged may need it; see `verify --repair-plan`";
 const CHANGED: &str = "it was changed meanwhile";
 
@@ -258,19 +261,32 @@ impl Purge<'_> {
             PurgeOutcome::WouldRemove
         } else if space.fits_internal_keys() && engine.honours_delete(space).await? {
             match engine.remove_unused_reference(space).await? {
-                true => PurgeOutcome::Removed,
-                false => PurgeOutcome::Kept("a delta needs it now, or another client is at it"),
+                ReferenceRemoval::Removed => PurgeOutcome::Removed,
+                ReferenceRemoval::Kept => PurgeOutcome::Kept("a delta needs it now, or another client is at it"),
+                ReferenceRemoval::NoRoom if !self.request.exclusive => PurgeOutcome::Kept(NO_ROOM),
+                ReferenceRemoval::NoRoom => self.remove_at_once(Some(head.e_tag.clone())).await?,
             }
         } else if !self.request.exclusive {
             PurgeOutcome::Kept(UNGUARDED)
-        } else if engine.holds_delta(space).await? {
-            PurgeOutcome::Kept("a delta needs it now")
         } else {
-            engine.inner.store.delete_one(&space.reference(), None).await?;
-            PurgeOutcome::Removed
+            self.remove_at_once(None).await?
         };
         let keeps_versions = keeps_versions(head.version_id.as_deref());
         Ok(Some(Purged { keeps_versions, ..self.purged(object, Garbage::Reference, outcome) }))
+    }
+
+    /// Removes the reference without a copy in the trash: nobody else is writing.
+    async fn remove_at_once(&self, seen: Option<ETag>) -> Result<PurgeOutcome, Error> {
+        let space = &self.stored.space;
+        if self.engine.holds_delta(space).await? {
+            return Ok(PurgeOutcome::Kept("a delta needs it now"));
+        }
+        match self.engine.inner.store.delete_one(&space.reference(), seen).await {
+            Ok(()) => Ok(PurgeOutcome::Removed),
+            Err(error) if error.is_not_found() => Ok(PurgeOutcome::Removed),
+            Err(error) if error.is_conflict() => Ok(PurgeOutcome::Kept(CHANGED)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whole forms that deltas hide.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 
+use super::delete::ReferenceRemoval;
 use super::head::{Candidate, Standing, missing_field};
 use super::put::{Hiding, ensure_key};
 use super::{ContentStream, Engine, GetRequest, LogicalHead, MAX_ROUNDS};
@@ -135,7 +136,7 @@ impl Engine {
     /// Removes the reference of the space that an object is in, if no delta needs it any more; says whether it did. Costs 1 LIST, and
     /// 6 more requests where it goes.
     pub async fn release_reference(&self, object: &Location) -> Result<bool, Error> {
-        self.remove_unused_reference(&DeltaSpace::of(object)).await
+        Ok(self.remove_unused_reference(&DeltaSpace::of(object)).await? == ReferenceRemoval::Removed)
     }
 
     /// Takes our record off a whole object, by a copy onto itself; `None` where it changed meanwhile.

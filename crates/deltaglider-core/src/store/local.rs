@@ -7,6 +7,7 @@ mod asked;
 mod bucket_directory;
 mod object_file;
 mod path;
+mod removal;
 mod staged_file;
 mod walk;
 
@@ -22,7 +23,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 
 use self::asked::Asked;
-use self::bucket_directory::{BucketDirectory, is_bucket, sync_directory};
+use self::bucket_directory::{BucketDirectory, is_bucket};
 use self::object_file::ObjectFile;
 use self::path::object_path;
 use self::staged_file::StagedFile;
@@ -122,10 +123,12 @@ impl LocalStore {
         .await
     }
 
-    async fn delete_target(&self, target: DeleteTarget) -> Result<Location, StoreError> {
-        let asked = Asked::new(Operation::Delete, &target.at);
-        check_key(asked.operation, &asked.at)?;
-        self.in_bucket(asked, move |bucket, asked| remove_object(&bucket, &asked, &target)).await
+    async fn delete_together(&self, targets: Vec<DeleteTarget>) -> Vec<Result<Location, StoreError>> {
+        let Some(first) = targets.first() else { return Vec::new() };
+        let asked = Asked::new(Operation::Delete, &first.at);
+        let root = Arc::clone(&self.root);
+        let work = move || Ok(removal::remove_objects(&root, targets));
+        blocking(asked, work).await.unwrap_or_else(|error| vec![Err(error)])
     }
 }
 
@@ -214,11 +217,11 @@ impl ObjectStore for LocalStore {
 
     fn delete(&self, targets: BoxStream<'static, DeleteTarget>) -> BoxStream<'static, Result<Location, StoreError>> {
         let store = self.clone();
-        let answers = targets.then(move |target| {
+        let answers = targets.ready_chunks(removal::TOGETHER).then(move |targets| {
             let store = store.clone();
-            async move { store.delete_target(target).await }
+            async move { stream::iter(store.delete_together(targets).await) }
         });
-        answers.boxed()
+        answers.flatten().boxed()
     }
 
     fn list(&self, request: ListRequest) -> BoxStream<'static, Result<ListEntry, StoreError>> {
@@ -300,32 +303,6 @@ fn open_object(bucket: &BucketDirectory, asked: &Asked) -> Result<ObjectFile, St
     bucket.refuse_links(&relative, asked)?;
     let path = bucket.path().join(relative);
     ObjectFile::open(&path, asked.at.key()).map_err(|error| asked.object_file(&path, error))
-}
-
-fn remove_object(bucket: &BucketDirectory, asked: &Asked, target: &DeleteTarget) -> Result<Location, StoreError> {
-    let relative = object_path(asked.at.key());
-    let path = bucket.path().join(&relative);
-    bucket.refuse_links(&relative, asked)?;
-    let _lock = bucket.lock_key(asked.at.key(), asked)?;
-    if let Some(e_tag) = &target.if_match
-        && ObjectFile::standing_tag(&path, asked.at.key()).map_err(|error| asked.object_file(&path, error))? != *e_tag
-    {
-        return Err(asked.other_tag());
-    }
-    match std::fs::remove_file(&path) {
-        Ok(()) => {
-            let left = bucket.prune_directories(relative.parent().unwrap_or(Path::new("")));
-            match sync_directory(&left) {
-                // Another delete took the directory along.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(asked.io("cannot sync", &left, error)),
-                _ => Ok(target.at.clone()),
-            }
-        }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(target.at.clone())
-        }
-        Err(error) => Err(asked.io("cannot remove", &path, error)),
-    }
 }
 
 async fn write(mut staged: StagedFile, asked: Asked, pieces: Vec<Bytes>) -> Result<StagedFile, StoreError> {

@@ -201,6 +201,23 @@ async fn an_orphan_that_a_writer_needs_again_is_put_back() {
     }
 }
 
+/// Where there is no room for a copy in the trash, what was to be deleted goes, and its reference when nobody else is writing.
+#[tokio::test]
+async fn a_full_store_is_emptied_all_the_same() {
+    let bench = Bench::new();
+    bench.put("s/x.zip", &unrelated(1)).await;
+    bench.fault.fail(Operation::Copy, 1, Fault::Before(StoreErrorKind::NoSpace));
+    let deleted = bench.engine.delete(&at("s/x.zip")).await.expect("deleted");
+    assert!(!deleted.reference_removed);
+    assert_eq!(bench.stored().await, ["s/reference.bin"]);
+    for (exclusive, outcome) in [(false, "kept"), (true, "removed")] {
+        bench.fault.fail(Operation::Copy, 1, Fault::Before(StoreErrorKind::NoSpace));
+        let purged = purge(&bench, PurgeRequest { exclusive, ..later() }).await;
+        assert_eq!(told(&purged), [("s/reference.bin", "reference", outcome)]);
+    }
+    assert_eq!(bench.stored().await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_purge_that_breaks_off_anywhere_is_ended_by_the_next() {
     let calls = {
