@@ -13,9 +13,11 @@ mod report;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
 
 use self::coder::Coder;
 use self::earlier::Earlier;
@@ -26,67 +28,34 @@ use self::report::Row;
 /// Between these lines of the front page stands the summary.
 const BEGIN: &str = "<!-- bench: begin -->";
 const END: &str = "<!-- bench: end -->";
-const USAGE: &str = "cargo xtask bench [--rounds N] [--codec NAME]... [--effort NAME]... [--full] [--python] [--write] \
-                     [FAMILY | DIRECTORY]...";
 
 /// What the user asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
 pub(crate) struct Arguments {
-    /// How often everything is measured; figures are medians.
-    rounds: usize,
+    /// How often everything is measured; figures are medians
+    #[arg(long, value_name = "N", default_value = "1")]
+    rounds: NonZero<usize>,
+    /// Codecs to measure
+    #[arg(long = "codec", value_name = "NAME", default_value = "dgd1")]
     codecs: Vec<String>,
+    /// Efforts to measure them at
+    #[arg(long = "effort", value_name = "NAME", default_value = "default")]
     efforts: Vec<String>,
-    /// With the slow peers.
+    /// With the slow peers
+    #[arg(long)]
     full: bool,
-    /// With the earlier tool, which is slow as well.
+    /// With the earlier tool, which is slow as well
+    #[arg(long)]
     python: bool,
-    /// Update the front page.
+    /// Update the front page
+    #[arg(long)]
     write: bool,
-    /// Only name the families.
+    /// Only name the families
+    #[arg(long)]
     list: bool,
-    /// Names of families, or directories with versions of something else; all families where there are none.
+    /// Names of families, or directories with versions of something else; all families where there are none
+    #[arg(value_name = "FAMILY")]
     chosen: Vec<String>,
-}
-
-impl Arguments {
-    /// Reads what follows `cargo xtask bench`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self {
-            rounds: 1,
-            codecs: Vec::new(),
-            efforts: Vec::new(),
-            full: false,
-            python: false,
-            write: false,
-            list: false,
-            chosen: Vec::new(),
-        };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || rest.next().cloned().with_context(|| format!("{argument} needs a value: {USAGE}"));
-            match argument.as_str() {
-                "--rounds" => {
-                    let rounds = value()?;
-                    parsed.rounds = rounds.parse().with_context(|| format!("--rounds {rounds:?} is no number"))?;
-                    ensure!(parsed.rounds > 0, "--rounds 0 measures nothing");
-                }
-                "--codec" => parsed.codecs.push(value()?),
-                "--effort" => parsed.efforts.push(value()?),
-                "--full" => parsed.full = true,
-                "--python" => parsed.python = true,
-                "--write" => parsed.write = true,
-                "--list" => parsed.list = true,
-                flag if flag.starts_with('-') => bail!("unknown argument {flag:?}: {USAGE}"),
-                name => parsed.chosen.push(name.to_owned()),
-            }
-        }
-        for (values, default) in [(&mut parsed.codecs, "dgd1"), (&mut parsed.efforts, "default")] {
-            if values.is_empty() {
-                values.push(default.to_owned());
-            }
-        }
-        Ok(parsed)
-    }
 }
 
 /// Measures what is asked for; false where a codec of this project did not give a target back.
@@ -114,12 +83,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     };
     remarks.iter().for_each(|remark| println!("bench: {remark}"));
 
-    let facts = machine::facts(&coders, arguments.rounds);
+    let facts = machine::facts(&coders, arguments.rounds.get());
     let path = place.join("report.md");
     let mut rows = Vec::new();
     for (family, files) in &families {
         println!("bench: {family}");
-        rows.extend(measure_family(&place, family, files, &coders, earlier.as_ref(), arguments.rounds)?);
+        rows.extend(measure_family(&place, family, files, &coders, earlier.as_ref(), arguments.rounds.get())?);
         // After each family, since all of them take long.
         fs::write(&path, report::report(&facts, &remarks, &rows))
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -271,13 +240,16 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Arguments> {
-        Arguments::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        Ok(Arguments::try_parse_from([&["bench"], words].concat())?)
     }
 
     #[test]
     fn nothing_is_needed() {
         let parsed = parse(&[]).expect("it is fine");
-        assert_eq!((parsed.rounds, parsed.codecs, parsed.efforts), (1, vec!["dgd1".into()], vec!["default".into()]));
+        assert_eq!(
+            (parsed.rounds.get(), parsed.codecs, parsed.efforts),
+            (1, vec!["dgd1".into()], vec!["default".into()])
+        );
         assert!(!(parsed.full || parsed.python || parsed.write || parsed.list));
     }
 
@@ -285,7 +257,7 @@ mod tests {
     fn arguments_are_read() {
         let words = "numpy --rounds 3 --codec zstd --full --effort fast --effort max --python --write /tmp/x";
         let parsed = parse(&words.split(' ').collect::<Vec<_>>()).expect("it is fine");
-        assert_eq!((parsed.rounds, parsed.efforts.len()), (3, 2));
+        assert_eq!((parsed.rounds.get(), parsed.efforts.len()), (3, 2));
         assert_eq!(parsed.chosen, ["numpy", "/tmp/x"]);
         assert!(parsed.full && parsed.python && parsed.write);
     }

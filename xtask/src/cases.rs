@@ -1,13 +1,13 @@
 //! Recorded behaviour of `aws s3`, played against the binary on two servers.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::ci::Outcome;
-use crate::programs::{built, cargo, shown};
+use crate::programs::{development_build, shown};
 use crate::servers::{self, Running, python};
 
 const RUNNER: &str = "tests/cases/run.py";
@@ -17,12 +17,12 @@ const CASES: &str = "tests/cases/cases.json";
 const NOT_ON_SEAWEEDFS: &str = "cp-up-quiet-still-fails";
 
 /// Builds the binary and plays every case against it, on moto and on SeaweedFS at once; further arguments are the runner's.
-pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<Outcome> {
+pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<Outcome> {
     let programs = match python::install(&root.join("target/servers")) {
         Ok(programs) => programs,
         Err(error) => return Ok(Outcome::Skipped(format!("Python's packages cannot be installed: {error:#}"))),
     };
-    let binary = built(cargo(root).args(["build", "--package", "deltaglider-cli", "--locked"]))?;
+    let binary = development_build(root)?;
     let server = match Running::start(root, None)? {
         Ok(server) => server,
         Err(reason) => return Ok(Outcome::Skipped(reason)),

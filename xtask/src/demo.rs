@@ -18,7 +18,7 @@ const CRATE: &str = "libc";
 const VERSIONS: [&str; 5] = ["0.2.170", "0.2.171", "0.2.172", "0.2.173", "0.2.174"];
 
 /// Stores the files that are named, or the releases, with the project's own binary; an error where one does not come back.
-pub(crate) fn run(root: &Path, files: &[String]) -> Result<()> {
+pub(crate) fn run(root: &Path, files: Vec<PathBuf>) -> Result<()> {
     let place = root.join("target/demo");
     let store = place.join("store");
     for old in [&store, &place.join("back")] {
@@ -26,7 +26,7 @@ pub(crate) fn run(root: &Path, files: &[String]) -> Result<()> {
             fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
         }
     }
-    let files = if files.is_empty() { releases(&place)? } else { files.iter().map(PathBuf::from).collect() };
+    let files = if files.is_empty() { releases(&place)? } else { files };
     let program = deltaglider(root)?;
     let url = format!("file://{}", store.display());
     let run = |arguments: &[&OsStr]| {

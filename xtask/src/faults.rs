@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
+use clap::Parser;
 
 use self::case::{Bench, OPERATIONS, Outcome as Played};
 use self::fault::FAULTS;
 use crate::ci::Outcome;
-use crate::programs::{built, cargo};
+use crate::programs::{development_build, program};
 use crate::servers::Running;
 
-const USAGE: &str = "cargo xtask faults [--only SUBSTRING]... [--program PATH]";
 /// Where everything is stored.
 const BUCKET: &str = "faults";
 /// Cases at a time: most of their time is waiting.
@@ -31,28 +31,17 @@ const CHECKED: [&str; 5] =
     ["none", "503 SlowDown, once", "answer lost after the effect, once", "body cut in the middle, once", "flipped"];
 
 /// What the user asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Parser)]
 pub(crate) struct Arguments {
+    /// Faults with this in their names; `throttled`: the slow-down that recovers
+    #[arg(long, value_name = "SUBSTRING")]
     only: Vec<String>,
+    /// The binary to try; one that is built for it where there is none
+    #[arg(long, value_name = "PATH", value_parser = program)]
     program: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// Reads what follows `cargo xtask faults`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self::default();
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || rest.next().with_context(|| format!("{argument} needs a value: {USAGE}"));
-            match argument.as_str() {
-                "--only" => parsed.only.push(value()?.clone()),
-                "--program" => parsed.program = Some(fs::canonicalize(value()?).context("--program")?),
-                other => bail!("unknown argument {other:?}: {USAGE}"),
-            }
-        }
-        Ok(parsed)
-    }
-
     fn takes(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }
@@ -67,7 +56,7 @@ pub(crate) fn check(root: &Path) -> Result<Outcome> {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
     let program = match &arguments.program {
         Some(program) => program.clone(),
-        None => built(cargo(root).args(["build", "--locked", "--package", "deltaglider-cli", "--bin", "deltaglider"]))?,
+        None => development_build(root)?,
     };
     let server = match Running::start(root, None)? {
         Ok(server) => server,
@@ -140,11 +129,11 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_read() {
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let parsed = Arguments::parse(&words("--only 503 --only cut")).expect("read");
+        let parse = |line: &str| Arguments::try_parse_from(format!("faults {line}").split_whitespace());
+        let parsed = parse("--only 503 --only cut").expect("read");
         assert!(parsed.takes("503 SlowDown, once") && !parsed.takes("none"));
         assert!(Arguments::default().takes("none"));
-        assert!(Arguments::parse(&words("503")).is_err());
+        assert!(parse("503").is_err());
         for part in CHECKED {
             assert!(FAULTS.iter().any(|(name, ..)| name.contains(part)), "{part}");
         }

@@ -5,67 +5,41 @@ mod tally;
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use clap::Parser;
 
 use self::finding::finding;
 use self::tally::{Run, Tally};
 use crate::ci::Outcome;
 use crate::programs::{cargo, output, shown};
 
-const USAGE: &str = "cargo xtask fuzz [--list] [--seconds N] [--jobs N] [--seed N] [TARGET]...";
 /// Without a sanitizer: the code has no `unsafe`, and the stable toolchain has none.
 const PLAIN: [&str; 2] = ["--sanitizer", "none"];
 
 /// What the user asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
 pub(crate) struct Arguments {
-    /// For each target.
-    seconds: u32,
-    /// Targets at a time.
-    jobs: usize,
-    /// Where the fuzzer's random numbers begin; a new one for each run where there is none.
-    seed: Option<u32>,
-    /// Only name the targets.
+    /// Time for each target
+    // To the fuzzer, 0 is without end.
+    #[arg(long, value_name = "N", default_value = "60")]
+    seconds: NonZero<u32>,
+    /// Targets at a time
+    #[arg(long, value_name = "N", default_value = "2")]
+    jobs: NonZero<usize>,
+    /// Where the fuzzer's random numbers begin; a new one for each run where there is none
+    #[arg(long, value_name = "N")]
+    seed: Option<NonZero<u32>>,
+    /// Only name the targets
+    #[arg(long)]
     list: bool,
-    /// All targets where there are none.
+    /// Names of targets; all where there are none
+    #[arg(value_name = "TARGET")]
     chosen: Vec<String>,
-}
-
-impl Default for Arguments {
-    fn default() -> Self {
-        Self { seconds: 60, jobs: 2, seed: None, list: false, chosen: Vec::new() }
-    }
-}
-
-impl Arguments {
-    /// Reads what follows `cargo xtask fuzz`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self::default();
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || rest.next().with_context(|| format!("{argument} needs a value: {USAGE}"));
-            match argument.as_str() {
-                "--seconds" => parsed.seconds = number(argument, value()?)?,
-                "--jobs" => parsed.jobs = number(argument, value()?)? as usize,
-                "--seed" => parsed.seed = Some(number(argument, value()?)?),
-                "--list" => parsed.list = true,
-                flag if flag.starts_with('-') => bail!("unknown argument {flag:?}: {USAGE}"),
-                name => parsed.chosen.push(name.to_owned()),
-            }
-        }
-        Ok(parsed)
-    }
-}
-
-/// To the fuzzer, 0 is without end.
-fn number(name: &str, value: &str) -> Result<u32> {
-    let number: u32 = value.parse().with_context(|| format!("{name} {value:?} is no number"))?;
-    ensure!(number > 0, "{name} 0 runs nothing");
-    Ok(number)
 }
 
 /// Every target for a minute; skipped where there is no cargo-fuzz. Adds what they found to `notes`.
@@ -76,7 +50,7 @@ pub(crate) fn check(root: &Path, notes: &mut Vec<String>) -> Result<Outcome> {
     if output(cargo(root).args(["fuzz", "--version"])).is_err() {
         return Ok(Outcome::Skipped("there is no cargo-fuzz: cargo install --locked cargo-fuzz".to_owned()));
     }
-    let found = fuzz(root, &Arguments { seed: Some(1), ..Arguments::default() })?;
+    let found = fuzz(root, &Arguments::try_parse_from(["fuzz", "--seed", "1"])?)?;
     notes.extend(found.iter().cloned());
     Ok(if found.is_empty() { Outcome::Passed } else { Outcome::Failed })
 }
@@ -119,7 +93,7 @@ fn fuzz(root: &Path, arguments: &Arguments) -> Result<Vec<String>> {
         Ok(done)
     };
     let done: Result<Vec<_>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..arguments.jobs).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..arguments.jobs.get()).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
     });
     let mut done: Vec<_> = done?.into_iter().flatten().collect();
@@ -165,14 +139,14 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Arguments> {
-        Arguments::parse(&arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>())
+        Ok(Arguments::try_parse_from([&["fuzz"], arguments].concat())?)
     }
 
     #[test]
     fn arguments_are_read() {
         let parsed = parse(&["prepare", "--seconds", "5", "deflate", "--jobs", "3", "--seed", "7"]).expect("arguments");
-        assert_eq!((parsed.seconds, parsed.jobs, parsed.seed, parsed.chosen.len()), (5, 3, Some(7), 2));
-        assert_eq!(parse(&[]).expect("arguments"), Arguments::default());
+        assert_eq!((parsed.seconds.get(), parsed.jobs.get(), parsed.chosen.len()), (5, 3, 2));
+        assert_eq!((parsed.seed, parse(&[]).expect("arguments").seed), (NonZero::new(7), None));
         for wrong in [&["--seconds"][..], &["--seconds", "0"], &["--seconds", "x"], &["--jobs", "0"], &["--minutes"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }

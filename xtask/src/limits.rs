@@ -9,19 +9,18 @@ mod kill;
 mod many;
 mod memory;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
 
 use self::bench::{Bench, Row};
 use crate::ci::Outcome;
-use crate::programs::{built, cargo};
+use crate::programs::{development_build, program};
 use crate::servers::Running;
-
-const USAGE: &str = "cargo xtask limits [--long] [--program PATH] [NAME...]";
 
 type Limit = fn(&Bench) -> Result<Vec<Row>>;
 
@@ -36,39 +35,23 @@ const LIMITS: [(&str, Limit); 6] = [
 ];
 
 /// What the user asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Parser)]
 pub(crate) struct Arguments {
+    /// As far as they go: hours of it are writing to the disk
+    #[arg(long)]
     long: bool,
+    /// The binary to try; one that is built for it where there is none
+    #[arg(long, value_name = "PATH", value_parser = program)]
     program: Option<PathBuf>,
+    /// Names of limits; all where there are none
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(LIMITS.map(|(name, _)| name)))]
     names: Vec<String>,
 }
 
 impl Arguments {
-    /// Reads what follows `cargo xtask limits`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self::default();
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--long" => parsed.long = true,
-                "--program" => {
-                    let program = rest.next().with_context(|| format!("--program needs a value: {USAGE}"))?;
-                    parsed.program = Some(fs::canonicalize(program).context("--program")?);
-                }
-                name if LIMITS.iter().any(|(known, _)| *known == name) => parsed.names.push(name.to_owned()),
-                other => bail!("unknown argument {other:?}: {USAGE}; names are {}", names().join(", ")),
-            }
-        }
-        Ok(parsed)
-    }
-
     fn takes(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|chosen| chosen == name)
     }
-}
-
-fn names() -> Vec<&'static str> {
-    LIMITS.iter().map(|(name, _)| *name).collect()
 }
 
 /// All of them, and of each what takes no more than some minutes.
@@ -86,7 +69,7 @@ pub(crate) fn check(root: &Path) -> Result<Outcome> {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
     let program = match &arguments.program {
         Some(program) => program.clone(),
-        None => built(cargo(root).args(["build", "--locked", "--package", "deltaglider-cli", "--bin", "deltaglider"]))?,
+        None => development_build(root)?,
     };
     let (server, missing) = match Running::start(root, None)? {
         Ok(server) => (Some(server), None),
@@ -123,12 +106,12 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_read() {
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let parsed = Arguments::parse(&words("--long kill full")).expect("read");
+        let parse = |line: &str| Arguments::try_parse_from(format!("limits {line}").split_whitespace());
+        let parsed = parse("--long kill full").expect("read");
         assert!(parsed.long && parsed.takes("kill") && !parsed.takes("memory"));
         assert!(Arguments::default().takes("memory"));
         for wrong in ["--program", "kil", "--longer"] {
-            assert!(Arguments::parse(&words(wrong)).is_err(), "{wrong}");
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -19,6 +19,16 @@ pub(crate) fn deltaglider(root: &Path) -> Result<PathBuf> {
     built(build.args(["build", "--release", "--package", "deltaglider-cli"]))
 }
 
+/// The same without its optimisation, which takes less time.
+pub(crate) fn development_build(root: &Path) -> Result<PathBuf> {
+    built(cargo(root).args(["build", "--locked", "--package", "deltaglider-cli", "--bin", "deltaglider"]))
+}
+
+/// Reads the path of a binary that is there.
+pub(crate) fn program(path: &str) -> Result<PathBuf> {
+    Ok(std::fs::canonicalize(path)?)
+}
+
 /// Runs a build, and tells where the last binary of it is.
 pub(crate) fn built(build: &mut Command) -> Result<PathBuf> {
     build.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());

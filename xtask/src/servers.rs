@@ -17,6 +17,7 @@ use std::time::Duration;
 use std::{fs, process};
 
 use anyhow::{Context, Result, bail};
+use clap::{Parser, ValueEnum};
 
 use self::other::Other;
 use self::supervised::Supervised;
@@ -34,6 +35,8 @@ const STORE: &str = "deltaglider-s3";
 /// SeaweedFS takes this port for S3, and others at fixed distances.
 const FIRST_PORT: u16 = 18_333;
 const DISTANCES: [u16; 9] = [0, 100, 200, 300, 400, 10_000, 10_100, 10_200, 10_300];
+/// The last port that leaves room for them.
+const LAST_PORT: i64 = (u16::MAX - DISTANCES[DISTANCES.len() - 1]) as i64;
 /// The distance at which moto listens.
 const MOTO: u16 = 400;
 /// Longest wait for a server to answer.
@@ -54,7 +57,7 @@ const NOT_KEPT: [&str; 9] = [
 ];
 
 /// What speaks S3.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Server {
     #[default]
     Seaweedfs,
@@ -65,50 +68,17 @@ enum Server {
 }
 
 /// What the user asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Parser)]
 pub(crate) struct Arguments {
-    /// The port for S3; one that is free where none is given.
+    /// The port for S3, and others at fixed distances above it; ports that are free where none is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1024..=LAST_PORT))]
     port: Option<u16>,
+    /// What speaks S3
+    #[arg(long, value_name = "NAME", default_value = "seaweedfs")]
     server: Server,
-    /// What to run instead of the suites.
+    /// What to run instead of the suites
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
-}
-
-impl Arguments {
-    /// Reads `[--server NAME] [--port N] [-- COMMAND...]`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self::default();
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--port" => {
-                    let port = rest.next().context("--port needs a number")?;
-                    let port: u16 = port.parse().with_context(|| format!("--port {port:?} is no port"))?;
-                    let last = u16::MAX - DISTANCES[DISTANCES.len() - 1];
-                    if !(1024..=last).contains(&port) {
-                        bail!("--port {port} is outside of 1024 to {last}: the servers need ports above it, too");
-                    }
-                    parsed.port = Some(port);
-                }
-                "--server" => {
-                    parsed.server = match rest.next().map(String::as_str) {
-                        Some("seaweedfs") => Server::Seaweedfs,
-                        Some("ceph") => Server::Ceph,
-                        Some("garage") => Server::Garage,
-                        other => bail!("--server {} is none of seaweedfs, ceph and garage", other.unwrap_or_default()),
-                    };
-                }
-                "--" => {
-                    parsed.command = rest.cloned().collect();
-                    break;
-                }
-                other => {
-                    bail!("unknown argument {other:?}: cargo xtask servers [--server NAME] [--port N] [-- COMMAND...]")
-                }
-            }
-        }
-        Ok(parsed)
-    }
 }
 
 /// Starts the servers, runs the suites or the command, stops the servers.
@@ -330,7 +300,7 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Arguments> {
-        Arguments::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        Ok(Arguments::try_parse_from([&["servers"], words].concat())?)
     }
 
     #[test]

@@ -8,60 +8,54 @@ mod worker;
 mod world;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
+use clap::{Parser, ValueEnum};
 
 use self::worker::Worker;
 use self::world::World;
 use crate::ci::Outcome;
-use crate::programs::deltaglider;
+use crate::programs::{deltaglider, program};
 use crate::servers::Running;
 
-const USAGE: &str = "cargo xtask soak [--minutes N] [--seed S] [--store s3|file|both] [--workers N] [--program PATH]";
 /// Between two times at which everything is read.
 const ROUND: Duration = Duration::from_secs(60);
 
 /// What the user asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Parser)]
 pub(crate) struct Arguments {
+    /// How long
+    #[arg(long, value_name = "N", default_value = "2", value_parser = minutes)]
     minutes: f64,
+    /// Where the random numbers begin
+    #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    s3: bool,
-    file: bool,
-    workers: u64,
+    /// Where everything is stored
+    #[arg(long, default_value = "both")]
+    store: Store,
+    /// Users at a time
+    #[arg(long, value_name = "N", default_value = "6")]
+    workers: NonZero<u64>,
+    /// The binary to try; one that is built for it where there is none
+    #[arg(long, value_name = "PATH", value_parser = program)]
     program: Option<PathBuf>,
 }
 
-impl Arguments {
-    /// Reads what follows `cargo xtask soak`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self { minutes: 2.0, seed: 1, s3: true, file: true, workers: 6, program: None };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || rest.next().with_context(|| format!("{argument} needs a value: {USAGE}"));
-            match argument.as_str() {
-                "--minutes" => parsed.minutes = number(argument, value()?)?,
-                "--seed" => parsed.seed = number(argument, value()?)?,
-                "--workers" => parsed.workers = number(argument, value()?)?,
-                "--program" => parsed.program = Some(fs::canonicalize(value()?).context("--program")?),
-                "--store" => {
-                    let store = value()?.as_str();
-                    ensure!(["s3", "file", "both"].contains(&store), "--store {store:?} is none of s3, file and both");
-                    (parsed.s3, parsed.file) = (store != "file", store != "s3");
-                }
-                other => bail!("unknown argument {other:?}: {USAGE}"),
-            }
-        }
-        ensure!(parsed.workers > 0, "--workers 0 does nothing");
-        ensure!(parsed.minutes > 0.0, "--minutes has to be more than 0");
-        Ok(parsed)
-    }
+/// Where a soak stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Store {
+    S3,
+    File,
+    Both,
 }
 
-fn number<T: std::str::FromStr>(argument: &str, text: &str) -> Result<T> {
-    text.parse().map_err(|_| anyhow::anyhow!("{argument} {text:?} is no number"))
+fn minutes(text: &str) -> Result<f64> {
+    let minutes = text.parse()?;
+    ensure!(minutes > 0.0 && minutes < 1e6, "it has to be more than 0, and less than a million");
+    Ok(minutes)
 }
 
 /// Soaks; failed where anything was lost, torn, hung or left that cannot be swept.
@@ -70,7 +64,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
         Some(program) => program.clone(),
         None => deltaglider(root)?,
     };
-    let server = match arguments.s3.then(|| Running::start(root, None)).transpose()? {
+    let server = match (arguments.store != Store::File).then(|| Running::start(root, None)).transpose()? {
         Some(Err(reason)) => {
             eprintln!("soak: SKIPPED: {reason}");
             return Ok(Outcome::Skipped(reason));
@@ -79,12 +73,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
     };
     let folder = root.join(format!("target/soak/{}", std::process::id()));
     let endpoint = server.as_ref().map(Running::endpoint);
-    let world = World::new(program, folder, arguments.seed, endpoint, arguments.file)?;
+    let world = World::new(program, folder, arguments.seed, endpoint, arguments.store != Store::S3)?;
     let end = Instant::now() + Duration::from_secs_f64(arguments.minutes * 60.0);
     let mut number = 0;
     while Instant::now() < end && world.tally.is_clean() {
         number += 1;
-        work(&world, arguments.workers, number, end.min(Instant::now() + ROUND))?;
+        work(&world, arguments.workers.get(), number, end.min(Instant::now() + ROUND))?;
         round::read_everything(&world, number)?;
         let (runs, killed) = world.tally.runs();
         println!("soak: round {number}: {runs} runs, {killed} of them killed");
@@ -123,15 +117,14 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments> {
-        Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Ok(Arguments::try_parse_from(format!("soak {line}").split_whitespace())?)
     }
 
     #[test]
     fn what_is_asked_for_is_read() {
-        let plain = Arguments { minutes: 2.0, seed: 1, s3: true, file: true, workers: 6, program: None };
-        assert_eq!(parse("").expect("read"), plain);
-        let other = Arguments { minutes: 0.5, seed: 9, s3: false, file: true, workers: 2, program: None };
-        assert_eq!(parse("--minutes 0.5 --seed 9 --store file --workers 2").expect("read"), other);
+        assert_eq!(parse("").expect("read").store, Store::Both);
+        let parsed = parse("--minutes 0.5 --seed 9 --store file --workers 2").expect("read");
+        assert_eq!((parsed.minutes, parsed.seed, parsed.store, parsed.workers.get()), (0.5, 9, Store::File, 2));
         for wrong in ["--minutes", "--minutes x", "--minutes 0", "--store gcs", "--workers 0", "3"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

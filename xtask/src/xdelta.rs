@@ -6,39 +6,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
 
 use self::content::Content;
 use crate::ci::Outcome;
 use crate::programs::{built, cargo, output, shown};
 use crate::random::Random;
 
-const USAGE: &str = "cargo xtask xdelta [--pairs N] [--seed N]";
-
 /// What the user asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Parser)]
 pub(crate) struct Arguments {
+    /// How many pairs
+    #[arg(long, value_name = "N", default_value = "500", value_parser = clap::value_parser!(u64).range(1..))]
     pairs: u64,
+    /// Where the random numbers begin
+    #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
-}
-
-impl Arguments {
-    /// Reads what follows `cargo xtask xdelta`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self { pairs: 500, seed: 1 };
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let value = match argument.as_str() {
-                "--pairs" => &mut parsed.pairs,
-                "--seed" => &mut parsed.seed,
-                other => bail!("unknown argument {other:?}: {USAGE}"),
-            };
-            let text = rest.next().with_context(|| format!("{argument} needs a value: {USAGE}"))?;
-            *value = text.parse().with_context(|| format!("{argument} {text:?} is no number"))?;
-        }
-        ensure!(parsed.pairs > 0, "--pairs 0 tries nothing");
-        Ok(parsed)
-    }
 }
 
 /// A few pairs, where xdelta3 is installed.
@@ -207,7 +191,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments> {
-        Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Ok(Arguments::try_parse_from(format!("xdelta {line}").split_whitespace())?)
     }
 
     #[test]

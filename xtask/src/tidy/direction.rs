@@ -30,7 +30,7 @@ const TESTKIT: &str = "deltaglider-testkit";
 const OWNERS: [(&str, &[&str]); 5] = [
     ("aws-sdk-s3", &["deltaglider-s3"]),
     ("aws-sdk-secretsmanager", &["deltaglider-keys"]),
-    ("clap", &["deltaglider-cli"]),
+    ("clap", &["deltaglider-cli", "xtask"]),
     ("indicatif", &["deltaglider-cli"]),
     ("anyhow", &["xtask", "deltaglider-tests"]),
 ];
