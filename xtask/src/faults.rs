@@ -54,10 +54,7 @@ pub(crate) fn check(root: &Path) -> Result<Outcome> {
 
 /// Plays every fault with every operation, and prints what came of it.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
-    let program = match &arguments.program {
-        Some(program) => program.clone(),
-        None => development_build(root)?,
-    };
+    let program = arguments.program.clone().map_or_else(|| development_build(root), Ok)?;
     let server = match Running::start(root, None)? {
         Ok(server) => server,
         Err(reason) => return Ok(Outcome::Skipped(reason)),

@@ -67,10 +67,7 @@ pub(crate) fn check(root: &Path) -> Result<Outcome> {
 
 /// Goes to every limit, and prints what came of it.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
-    let program = match &arguments.program {
-        Some(program) => program.clone(),
-        None => development_build(root)?,
-    };
+    let program = arguments.program.clone().map_or_else(|| development_build(root), Ok)?;
     let (server, missing) = match Running::start(root, None)? {
         Ok(server) => (Some(server), None),
         Err(reason) => {

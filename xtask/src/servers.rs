@@ -74,7 +74,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1024..=LAST_PORT))]
     port: Option<u16>,
     /// What speaks S3
-    #[arg(long, value_name = "NAME", default_value = "seaweedfs")]
+    #[arg(long, value_enum, default_value_t)]
     server: Server,
     /// What to run instead of the suites
     #[arg(last = true, value_name = "COMMAND")]

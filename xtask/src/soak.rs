@@ -60,10 +60,7 @@ fn minutes(text: &str) -> Result<f64> {
 
 /// Soaks; failed where anything was lost, torn, hung or left that cannot be swept.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<Outcome> {
-    let program = match &arguments.program {
-        Some(program) => program.clone(),
-        None => deltaglider(root)?,
-    };
+    let program = arguments.program.clone().map_or_else(|| deltaglider(root), Ok)?;
     let server = match (arguments.store != Store::File).then(|| Running::start(root, None)).transpose()? {
         Some(Err(reason)) => {
             eprintln!("soak: SKIPPED: {reason}");

@@ -342,7 +342,6 @@ fn store(user: &Client, disk: &Disk) -> Result<Row> {
         check(&mut findings, &format!("with {left} bytes left"))?;
     }
     emptied(user, disk, &url, &mut findings)?;
-    names.clear();
     disk.free()?;
     let verified = disk.run(user, &["verify", &url, "--recursive"], None)?;
     if !verified.is_done() {

@@ -264,28 +264,23 @@ impl Purge<'_> {
                 ReferenceRemoval::Removed => PurgeOutcome::Removed,
                 ReferenceRemoval::Kept => PurgeOutcome::Kept("a delta needs it now, or another client is at it"),
                 ReferenceRemoval::NoRoom if !self.request.exclusive => PurgeOutcome::Kept(NO_ROOM),
-                ReferenceRemoval::NoRoom => self.remove_at_once(Some(head.e_tag.clone())).await?,
+                ReferenceRemoval::NoRoom => self.remove_at_once(&head.e_tag).await?,
             }
         } else if !self.request.exclusive {
             PurgeOutcome::Kept(UNGUARDED)
         } else {
-            self.remove_at_once(None).await?
+            self.remove_at_once(&head.e_tag).await?
         };
         let keeps_versions = keeps_versions(head.version_id.as_deref());
         Ok(Some(Purged { keeps_versions, ..self.purged(object, Garbage::Reference, outcome) }))
     }
 
     /// Removes the reference without a copy in the trash: nobody else is writing.
-    async fn remove_at_once(&self, seen: Option<ETag>) -> Result<PurgeOutcome, Error> {
+    async fn remove_at_once(&self, seen: &ETag) -> Result<PurgeOutcome, Error> {
         let space = &self.stored.space;
-        if self.engine.holds_delta(space).await? {
-            return Ok(PurgeOutcome::Kept("a delta needs it now"));
-        }
-        match self.engine.inner.store.delete_one(&space.reference(), seen).await {
-            Ok(()) => Ok(PurgeOutcome::Removed),
-            Err(error) if error.is_not_found() => Ok(PurgeOutcome::Removed),
-            Err(error) if error.is_conflict() => Ok(PurgeOutcome::Kept(CHANGED)),
-            Err(error) => Err(error.into()),
+        match self.engine.holds_delta(space).await? {
+            true => Ok(PurgeOutcome::Kept("a delta needs it now")),
+            false => self.remove(&space.reference(), seen).await,
         }
     }
 

@@ -126,9 +126,14 @@ impl LocalStore {
     async fn delete_together(&self, targets: Vec<DeleteTarget>) -> Vec<Result<Location, StoreError>> {
         let Some(first) = targets.first() else { return Vec::new() };
         let asked = Asked::new(Operation::Delete, &first.at);
-        let root = Arc::clone(&self.root);
-        let work = move || Ok(removal::remove_objects(&root, targets));
-        blocking(asked, work).await.unwrap_or_else(|error| vec![Err(error)])
+        let targets: Arc<[DeleteTarget]> = targets.into();
+        let (root, all) = (Arc::clone(&self.root), Arc::clone(&targets));
+        let answers = blocking(asked, move || Ok(removal::remove_objects(&root, &all))).await;
+        // Each is answered for: what is not said to have failed counts as gone.
+        answers.unwrap_or_else(|error| {
+            let failed = |at| Err(Asked::new(Operation::Delete, at).error(error.kind, error.message.clone()));
+            targets.iter().map(|target| failed(&target.at)).collect()
+        })
     }
 }
 

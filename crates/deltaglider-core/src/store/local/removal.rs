@@ -16,35 +16,32 @@ use crate::Location;
 /// How many objects are removed before the first of them is answered for.
 pub(super) const TOGETHER: usize = 1000;
 
-/// Removes objects; each answer tells that its object has gone from the disk, or why it has not. Blocks.
-pub(super) fn remove_objects(root: &Path, targets: Vec<DeleteTarget>) -> Vec<Result<Location, StoreError>> {
+/// Removes objects; each answer tells that its object has gone from the disk, or why it has not. In any order. Blocks.
+pub(super) fn remove_objects(root: &Path, targets: &[DeleteTarget]) -> Vec<Result<Location, StoreError>> {
     let mut answers = Vec::with_capacity(targets.len());
     let mut buckets = HashMap::new();
-    // What has gone from each directory, by the places of the answers.
-    let mut touched: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    // What has gone from each directory, and is not known to have gone from the disk.
+    let mut touched: BTreeMap<PathBuf, Vec<&Location>> = BTreeMap::new();
     for target in targets {
-        match remove_object(root, &mut buckets, &target) {
-            Ok(directory) => {
-                if let Some(directory) = directory {
-                    touched.entry(directory).or_default().push(answers.len());
-                }
-                answers.push(Ok(target.at));
-            }
+        match remove_object(root, &mut buckets, target) {
+            Ok(Some(directory)) => touched.entry(directory).or_default().push(&target.at),
+            Ok(None) => answers.push(Ok(target.at.clone())),
             Err(error) => answers.push(Err(error)),
         }
     }
     for (directory, gone) in touched {
-        let Err(error) = sync_directory(&directory) else { continue };
-        // Another delete took the directory along.
-        if error.kind() == io::ErrorKind::NotFound {
-            continue;
-        }
-        for place in gone {
-            if let Ok(at) = &answers[place] {
+        let synced = match sync_directory(&directory) {
+            // Another delete took the directory along.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            synced => synced,
+        };
+        answers.extend(gone.into_iter().map(|at| match &synced {
+            Ok(()) => Ok(at.clone()),
+            Err(error) => {
                 let error = io::Error::new(error.kind(), error.to_string());
-                answers[place] = Err(Asked::new(Operation::Delete, at).io("cannot sync", &directory, error));
+                Err(Asked::new(Operation::Delete, at).io("cannot sync", &directory, error))
             }
-        }
+        }));
     }
     answers
 }
